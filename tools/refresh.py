@@ -81,10 +81,12 @@ def refresh(path):
 
 
 def code_cells(notebook):
+    """Return the code cells of a notebook, in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def tags(cell):
+    """Return the tags of a cell, of which there may be none."""
     return cell.metadata.get("tags", [])
 
 
@@ -124,6 +126,8 @@ def name_cells(notebook):
 
 
 def execute(notebook, path):
+    """Run all cells in place in a fresh kernel; fail with the cell's number and source."""
+    started = []
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -132,28 +136,19 @@ def execute(notebook, path):
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=lambda cell, cell_index: started.append(cell_index),
     )
-    for cell in code_cells(notebook):
-        cell.outputs, cell.execution_count = [], None
     try:
         client.execute(stderr=subprocess.DEVNULL)  # the kernel's own log, not the notebook's stderr
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        index, cell = next(
-            (index, cell)
-            for index, cell in enumerate(notebook.cells)
-            if cell.cell_type == "code" and cell.source.strip() and not finished(cell)
-        )
+        index = started[-1]
         raise RefreshError(
-            f"{path.name}, cell {index + 1}: {reason(error)}\n\n{cell.source}"
+            f"{path.name}, cell {index + 1}: {reason(error)}\n\n{notebook.cells[index].source}"
         ) from None
 
 
-def finished(cell):
-    failed = any(output.output_type == "error" for output in cell.outputs)
-    return cell.execution_count is not None and (not failed or "raises-exception" in tags(cell))
-
-
 def reason(error):
+    """Say in a few words why a cell did not finish."""
     if isinstance(error, CellExecutionError):
         return f"{error.ename}: {error.evalue}"
     if isinstance(error, CellTimeoutError):
@@ -201,7 +196,7 @@ def lasting_metadata(cell):
 
 
 def renumber_widgets(notebook):
-    """Number the widgets in order of appearance instead of at random."""
+    """Replace the random widget ids by numbers in order of appearance."""
     numbers = {}
     for cell in code_cells(notebook):
         for output in cell.outputs:
@@ -232,6 +227,7 @@ def replace_file(path, text):
 
 
 def main(arguments=None):
+    """Refresh the notebooks named on the command line, or all of them."""
     parser = argparse.ArgumentParser(description="Run the notebooks and store what they print.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all, in order")
     paths = parser.parse_args(arguments).notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
