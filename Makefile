@@ -1,0 +1,48 @@
+# The course in one word each. Every target makes .venv when it is missing.
+#
+#     make lab       open the course in JupyterLab
+#     make app       serve the learning-rate lab alone, as a page
+#     make test      run every test and every notebook
+#     make bench     print the benchmark table
+#     make student   write build/student/, the course without its answers
+#     make refresh   run all notebooks again and store their outputs
+#
+# PYTHON=python3.12 chooses the Python that .venv is made with.
+# OPTIONS="..." is handed on, for example  make lab OPTIONS="--no-browser --port=9000".
+
+python := .venv/bin/python
+
+# Jupyter refuses to run as root unless it is told that this is meant.
+as_root := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help lab app test bench student refresh setup-lab setup-app setup-test
+
+help:
+	@sed -n 's/^#     //p' Makefile
+
+# tools/setup.sh knows by itself whether there is anything to do.
+setup-lab setup-app setup-test:
+	@sh tools/setup.sh $(@:setup-%=%)
+
+lab: setup-lab
+	@echo "JupyterLab opens in your browser. To end it, press Control-C twice here."
+	@$(python) -m jupyterlab notebooks --log-level=WARN $(as_root) $(OPTIONS)
+
+# app/voila.json stops the kernel of a page two minutes after the page is closed.
+app: setup-app
+	@echo "The learning-rate lab opens in your browser. To end it, press Control-C here."
+	@cd app && ../$(python) -m voila learning_rate_lab.ipynb $(OPTIONS)
+
+test: setup-test
+	$(python) -m ruff check .
+	$(python) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
+		-n 2 --dist loadscope -ra $(OPTIONS)
+
+bench: setup-test
+	$(python) -m benchmarks $(OPTIONS)
+
+student: setup-test
+	$(python) tools/student.py $(OPTIONS)
+
+refresh: setup-test
+	$(python) tools/refresh.py $(OPTIONS)

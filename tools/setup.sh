@@ -1,0 +1,161 @@
+#!/bin/sh
+# Make .venv when it is missing, and install the course in it:
+#
+#     sh tools/setup.sh lab|app|test
+#
+# `lab` installs what a learner needs, `app` adds Voilà, `test` adds everything.
+# PYTHON=... chooses the Python that .venv is made with.
+#
+# .venv/ready-lab (ready-app, ready-test) holds the checksum of the lists that were installed
+# and the folder. While both still match, this script has nothing to do and ends at once.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+goal=$1
+log=.venv-setup.log
+lists=$(cat pyproject.toml constraints.txt | cksum)
+wanted="$lists $PWD"
+
+explain() {  # one line per argument, set apart so that it is not overlooked
+    echo
+    echo "polylab could not be set up."
+    for line in "$@"; do
+        echo "  $line"
+    done
+    echo
+} >&2
+
+version() {  # the version of a Python, or nothing if it does not run
+    "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null
+}
+
+recent_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+ready() {
+    [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$wanted" ] && recent_enough .venv/bin/python
+}
+
+moved() {  # an environment does not work any more once its folder has another name
+    for stamp in .venv/ready-*; do
+        [ -e "$stamp" ] && [ "$(cut -d' ' -f3- "$stamp")" != "$PWD" ] && return
+    done
+    return 1
+}
+
+choose_python() {  # sets $python, or explains why there is none
+    old=
+    for python in ${PYTHON:-python3 python python3.13 python3.12 python3.11 python3.14}; do
+        found=$(version "$python") || continue
+        recent_enough "$python" && return
+        old="$old $python is $found."
+    done
+    if [ -n "${PYTHON:-}" ] && [ -z "$old" ]; then
+        explain "PYTHON=$PYTHON was asked for, but there is no Python of that name that runs." \
+            "Give the name or the full path of a Python 3.11 or newer."
+    elif [ -n "$old" ]; then
+        explain "The course needs Python 3.11 or newer, but$old" \
+            "Install a newer Python (from python.org, or with your system's package manager)." \
+            "If you have one under another name, say so:  make $goal PYTHON=python3.12"
+    else
+        explain "No Python was found. The course needs Python 3.11 or newer." \
+            "Install it from python.org, or with your system's package manager."
+    fi
+    return 1
+}
+
+make_environment() {
+    choose_python || return 1
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        short=$(version "$python" | cut -d. -f1,2)
+        explain "Python $short is here, but without its venv module, which makes .venv." \
+            "On Debian and Ubuntu:  sudo apt install python$short-venv" \
+            "Elsewhere: install Python from python.org, which brings venv with it."
+        return 1
+    fi
+    echo "Making .venv with Python $(version "$python")."
+    if ! "$python" -m venv --clear .venv >"$log" 2>&1; then
+        rm -rf .venv
+        explain "Python could not make the folder .venv in $PWD." \
+            "Is the disk full? May you write in this folder?" \
+            "Python said:  $(tail -n 1 "$log")"
+        return 1
+    fi
+}
+
+why_pip_failed() {
+    if grep -Eq 'No space left on device|not enough free space' "$log"; then
+        explain "The disk is full: the packages need about 2 GB (with CUDA about 8 GB)." \
+            "Make room, then give the same command again."
+    elif grep -Eq 'CERTIFICATE_VERIFY_FAILED|SSLError' "$log"; then
+        explain "The package index was reached, but its certificate was not accepted." \
+            "Is the computer's clock right? A school or company network may need its own" \
+            "certificate: ask for it, then  export PIP_CERT=/path/to/certificate.pem"
+    elif grep -Eq 'Connection(Error| refused)|NewConnection|NameResolution|name resolution|Max retries|ProxyError|[Tt]imed out|ConnectTimeout|Network is unreachable' "$log"; then
+        explain "There is no connection to the package index, so nothing could be downloaded." \
+            "Is this computer online? Does a web page open?" \
+            "Behind a proxy:  export HTTPS_PROXY=http://name-of-the-proxy:port" \
+            "Then give the same command again."
+    elif grep -q 'No matching distribution' "$log"; then
+        explain "A package does not exist for Python $(version .venv/bin/python) on this system:" \
+            "$(grep 'No matching distribution' "$log" | tail -n 1)" \
+            "Python 3.11 to 3.13 are known to work:  make $goal PYTHON=python3.12"
+    else
+        explain "pip stopped before it was done. Its last words:" \
+            "$(grep -E '^ *(ERROR|error)' "$log" | tail -n 1)" \
+            "Give the same command again; if it stops again, read $log."
+    fi
+}
+
+install() {
+    case $goal in
+        lab) what=. ;;
+        *) what=".[$goal]" ;;
+    esac
+    echo "Installing the packages. The first time this takes some minutes; large downloads are named."
+    # The file `unfinished` stays behind only if this script is killed here.
+    touch .venv/unfinished
+    {
+        PIP_CONSTRAINT=constraints.txt PIP_USER=0 .venv/bin/python -m pip install \
+            --disable-pip-version-check --no-input --progress-bar off \
+            --editable "$what" </dev/null 2>&1
+        echo "pip ended with $?"
+    } | tee "$log" | while read -r line; do
+        case $line in
+            Downloading*[0-9][0-9].[0-9]" MB)"*) echo "  ${line#Downloading }" ;;
+        esac
+    done
+    rm .venv/unfinished
+    [ "$(tail -n 1 "$log")" = "pip ended with 0" ]
+}
+
+case $goal in
+    lab) includes="lab" ;;
+    app) includes="lab app" ;;
+    test) includes="lab app test" ;;
+    *) echo "usage: sh tools/setup.sh lab|app|test" >&2; exit 2 ;;
+esac
+
+ready "$goal" && exit 0
+
+new=
+if [ -e .venv/unfinished ] || moved || ! recent_enough .venv/bin/python; then
+    rm -rf .venv
+    new=yes
+    trap 'rm -rf .venv; exit 130' HUP INT TERM
+    make_environment || exit 1
+fi
+if ! install; then
+    why_pip_failed
+    # A new .venv without its packages would only be in the way.
+    [ -n "$new" ] && rm -rf .venv
+    exit 1
+fi
+trap - HUP INT TERM
+rm "$log"
+for name in $includes; do
+    echo "$wanted" >".venv/ready-$name"
+done
+echo "Ready."
