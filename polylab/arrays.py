@@ -39,7 +39,8 @@ def namespace(**arrays):
 def require_array(name, array):
     """Raise TypeError unless ``array`` is a NumPy array or a torch tensor."""
     if not (is_numpy_array(array) or is_torch_array(array)):
-        raise TypeError(f"{name} must be a NumPy array or a torch tensor, got {type(array).__name__}")
+        raise TypeError(f"{name} must be a NumPy array or a torch tensor, "
+                        f"got {type(array).__name__}")
 
 
 def require_floating(name, array):

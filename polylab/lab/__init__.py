@@ -1,0 +1,6 @@
+"""The widgets of the course: objects whose state can be driven and read without a browser."""
+
+from polylab.lab.hand_fit import HandFit
+from polylab.lab.question import Question
+
+__all__ = ["HandFit", "Question"]

@@ -1,0 +1,233 @@
+"""Pictures of results already computed: one colour for one meaning, from notebook to notebook.
+
+Every function takes a matplotlib ``Axes``, draws on it and returns it. None of them trains,
+shows or changes global settings. The colours are those of Okabe and Ito, which colour-blind
+readers can tell apart; each line style differs too, for readers in black and white.
+"""
+
+import numpy
+from array_api_compat import is_torch_array
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+TRUTH = "#000000"
+"""Black, solid and wide: the curve that we want to reach."""
+FIT = "#D55E00"
+"""Vermilion, solid: what a training run has reached."""
+GUESS = "#56B4E9"
+"""Sky blue, dash-dotted: where a run started."""
+FLOOR = "#009E73"
+"""Green, dashed: the least loss that any choice of coefficients can have."""
+SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+"""Colours of runs that are drawn side by side, in order."""
+STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+"""Line styles of runs that are drawn side by side, in order."""
+
+
+def plot_fit(ax, x, y, predicted=None, guess=None):
+    """Draw the true curve, and a fitted and a first guessed curve where they are given.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x, y : array, shape (n,)
+        Angles in radians and the true values.
+    predicted, guess : array, shape (n,), optional
+        Values of the fitted curve, and of the curve before training.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If an array does not have the shape of ``x``.
+    """
+    x = _line("x", x)
+    _ = ax.plot(x, _line("y", y, x), color=TRUTH, linewidth=4, alpha=0.35, label="truth, sin x")
+    if guess is not None:
+        guess = _line("guess", guess, x)
+        _ = ax.plot(x, guess, color=GUESS, linewidth=2.5, linestyle="-.", label="first guess")
+    if predicted is not None:
+        predicted = _line("predicted", predicted, x)
+        _ = ax.plot(x, predicted, color=FIT, linewidth=2.5, label="fit")
+    label_angles(ax)
+    _ = ax.set_ylabel("y", fontsize=12)
+    _ = ax.legend(fontsize=11)
+    return ax
+
+
+def label_angles(ax):
+    """Name the horizontal axis x in radians, with ticks at multiples of π/2.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax.xaxis.set_major_locator(MultipleLocator(numpy.pi / 2))
+    ax.xaxis.set_major_formatter(FuncFormatter(_multiple_of_half_pi))
+    _ = ax.set_xlabel("x (radians)", fontsize=12)
+    ax.tick_params(labelsize=11)
+    ax.grid(alpha=0.25)
+    return ax
+
+
+def _multiple_of_half_pi(angle, _position):
+    halves = round(2 * angle / numpy.pi)
+    names = {0: "0", 1: "π/2", 2: "π", -1: "−π/2", -2: "−π"}
+    return names.get(halves, f"{halves / 2:g}π".replace("-", "−"))
+
+
+def plot_losses(ax, losses, floor=None, every=1):
+    """Draw loss against step on a logarithmic axis.
+
+    A run that stops being finite is drawn as far as it goes and ends in a cross.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    losses : sequence of float, or dict from label to sequence of float
+        One run, or several to compare. Losses must be positive; inf and nan end a run.
+    floor : float, optional
+        The least possible loss, drawn as a dashed line with its value.
+    every : int
+        How many steps lie between two losses.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If a run is empty, not one-dimensional, or holds a loss that is zero or negative.
+    """
+    runs = losses if isinstance(losses, dict) else {"loss": losses}
+    for number, (label, run) in enumerate(runs.items()):
+        run = _line(f"losses of {label!r}", run)
+        if (run <= 0).any():
+            raise ValueError(f"losses of {label!r} must be positive on a logarithmic axis, "
+                             f"got {run.min():g}")
+        ends = ~numpy.isfinite(run)
+        length = int(ends.argmax()) if ends.any() else len(run)
+        steps = every * numpy.arange(length)
+        colour = SERIES[number % len(SERIES)]
+        style = STYLES[number % len(STYLES)]
+        _ = ax.plot(steps, run[:length], color=colour, linestyle=style, linewidth=2.5, label=label)
+        if 0 < length < len(run):
+            _ = ax.plot(steps[-1], run[length - 1], "X", color=colour, markersize=11)
+    ax.set_yscale("log")
+    if floor is not None:
+        _ = ax.axhline(floor, color=FLOOR, linestyle="--", linewidth=2,
+                       label=f"best possible, {floor:.4g}")
+    _ = ax.set_xlabel("step", fontsize=12)
+    _ = ax.set_ylabel("loss", fontsize=12)
+    ax.tick_params(labelsize=11)
+    ax.grid(alpha=0.25)
+    _ = ax.legend(fontsize=11)
+    return ax
+
+
+def plot_graph(ax, result, names):
+    """Draw the graph that autograd recorded, from the leaves on the left to the result.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    result : torch.Tensor, shape ()
+        A tensor with a ``grad_fn``.
+    names : dict from str to torch.Tensor
+        Names of the leaves, for their boxes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If ``result`` has no graph.
+    """
+    if getattr(result, "grad_fn", None) is None:
+        raise ValueError("result must have a grad_fn: it was not computed from a tensor "
+                         "with requires_grad=True")
+    labels = {id(tensor): name for name, tensor in names.items()}
+    nodes, edges = _walk(result.grad_fn)
+    places = _places(nodes, edges)
+    for above, below in edges:
+        _ = ax.annotate("", places[above], places[below], zorder=1,
+                        arrowprops={"arrowstyle": "-|>", "color": "#555555", "shrinkA": 16,
+                                    "shrinkB": 20, "linewidth": 1.4})
+    for node, place in places.items():
+        leaf = getattr(node, "variable", None)
+        text = _operation(node) if leaf is None else labels.get(id(leaf), "leaf")
+        colour = "#F0F0F0" if leaf is None else GUESS
+        _ = ax.text(*place, text, ha="center", va="center", fontsize=12, zorder=2,
+                    bbox={"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "black"})
+    columns, rows = zip(*places.values(), strict=True)
+    ax.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
+    ax.set_ylim(min(rows) - 0.6, max(rows) + 0.6)
+    ax.set_axis_off()
+    return ax
+
+
+def _walk(root):
+    """Return the nodes below ``root``, each after all that use it, and the edges between them."""
+    nodes, edges, seen = [], [], set()
+
+    def visit(node):
+        seen.add(node)
+        for below, _ in node.next_functions:
+            if below is not None:
+                edges.append((node, below))
+                if below not in seen:
+                    visit(below)
+        nodes.append(node)
+
+    visit(root)
+    return nodes[::-1], edges
+
+
+def _places(nodes, edges):
+    """Return a (column, row) for each node: the column by depth, leaves spread over the rows."""
+    depth = dict.fromkeys(nodes, 0)
+    for node in nodes:
+        for above, below in edges:
+            if above is node:
+                depth[below] = max(depth[below], depth[node] + 1)
+    rows = {}
+    leaves = [node for node in nodes if hasattr(node, "variable")]
+    for number, leaf in enumerate(leaves):
+        rows[leaf] = float(number)
+    for node in reversed(nodes):
+        if node not in rows:
+            below = [rows[b] for a, b in edges if a is node]
+            rows[node] = sum(below) / len(below)
+    last = max(depth.values())
+    return {node: (last - depth[node] if not hasattr(node, "variable") else 0.0, rows[node])
+            for node in nodes}
+
+
+def _operation(node):
+    name = type(node).__name__.removesuffix("Backward0").removesuffix("Backward")
+    signs = {"Mul": "×", "Add": "+", "Sub": "−", "Div": "÷", "Pow": "power", "Sum": "sum"}
+    return signs.get(name, name)
+
+
+def _line(name, values, like=None):
+    """Return the values as a NumPy vector, to be drawn; the caller's array stays as it is."""
+    if is_torch_array(values):
+        values = values.detach().cpu()
+    line = numpy.asarray(values, dtype=float)
+    if line.ndim != 1 or line.size == 0:
+        raise ValueError(f"{name} must have shape (n,) with n at least 1, got {line.shape}")
+    if like is not None and line.shape != like.shape:
+        raise ValueError(f"{name} must have shape {like.shape}, the shape of x, got {line.shape}")
+    return line

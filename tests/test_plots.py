@@ -1,0 +1,154 @@
+"""Pictures are tested by what they draw: the lines, their data, colours, labels and limits."""
+
+import io
+
+import matplotlib
+import numpy
+import pytest
+import torch
+from matplotlib.figure import Figure
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from polylab.data import sine_samples
+from polylab.frames import Frame
+from polylab.plots import (
+    FIT,
+    FLOOR,
+    GUESS,
+    SERIES,
+    STYLES,
+    TRUTH,
+    label_angles,
+    plot_fit,
+    plot_graph,
+    plot_losses,
+)
+
+X, Y = sine_samples(50)
+
+
+@pytest.fixture
+def ax():
+    return Figure().subplots()
+
+
+def test_fit_draws_each_curve_with_its_own_data_colour_and_name(ax):
+    assert plot_fit(ax, X, Y, predicted=2 * Y, guess=3 * Y) is ax
+    drawn = {line.get_label(): (line.get_color(), line.get_ydata()) for line in ax.get_lines()}
+    for label, colour, values in (
+        ("truth, sin x", TRUTH, Y), ("fit", FIT, 2 * Y), ("first guess", GUESS, 3 * Y)
+    ):
+        assert drawn[label][0] == colour
+        assert_array_equal(drawn[label][1], values)
+    assert len(drawn) == 3
+    for line in ax.get_lines():
+        assert_array_equal(line.get_xdata(), X)
+    assert ax.get_xlabel() == "x (radians)"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(drawn)
+
+
+def test_fit_draws_torch_tensors_and_leaves_their_graph_alone(ax):
+    x, y = sine_samples(50, torch)
+    predicted = (y * torch.ones(1, requires_grad=True)).clone()
+    plot_fit(ax, x, y, predicted)
+    assert_array_equal(ax.get_lines()[1].get_ydata(), y.numpy())
+    assert predicted.requires_grad
+
+
+def test_angles_are_labelled_in_multiples_of_pi(ax):
+    ax.set_xlim(-7, 7)
+    label_angles(ax)
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert labels[1:-1] == ["−2π", "−1.5π", "−π", "−π/2", "0", "π/2", "π", "1.5π", "2π"]
+
+
+def test_losses_of_several_runs_differ_in_colour_and_style_and_show_the_floor(ax):
+    runs = {"SGD": [100.0, 10.0], "Adam": [100.0, 50.0], "RMSprop": [100.0, 70.0]}
+    assert plot_losses(ax, runs, floor=8.817, every=100) is ax
+    assert ax.get_yscale() == "log"
+    *lines, floor = ax.get_lines()
+    for line, (label, run), colour in zip(lines, runs.items(), SERIES, strict=False):
+        assert line.get_label() == label
+        assert line.get_color() == colour
+        assert_array_equal(line.get_ydata(), run)
+        assert_array_equal(line.get_xdata(), [0, 100])
+    assert len({line.get_linestyle() for line in lines}) == 3
+    assert floor.get_color() == FLOOR
+    assert floor.get_label() == "best possible, 8.817"
+    assert list(floor.get_ydata()) == [8.817, 8.817]
+
+
+@pytest.mark.parametrize("end", [numpy.inf, numpy.nan])
+def test_run_that_stops_being_finite_ends_in_a_cross(ax, end):
+    plot_losses(ax, [1.0, 10.0, end, 5.0])
+    run, cross = ax.get_lines()
+    assert_array_equal(run.get_ydata(), [1, 10])
+    assert cross.get_marker() == "X"
+    assert (cross.get_xdata()[0], cross.get_ydata()[0]) == (1, 10)
+
+
+def test_autograd_graph_shows_leaves_by_name_and_operations_by_sign(ax):
+    a, b = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    x = torch.ones(3)
+    loss = ((a + b * x) ** 2).sum()
+    assert plot_graph(ax, loss, {"a": a, "b": b}) is ax
+    boxes = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
+    assert set(boxes) == {"a", "b", "×", "+", "power", "sum"}
+    order = ["b", "×", "+", "power", "sum"]
+    columns = [boxes[name][0] for name in order]
+    assert columns == sorted(columns)
+    assert boxes["a"][0] == boxes["b"][0]
+    arrows = [text for text in ax.texts if not text.get_text()]
+    assert len(arrows) == 5
+
+
+def test_nothing_global_changes(ax):
+    before = dict(matplotlib.rcParams)
+    plot_fit(ax, X, Y, Y, Y)
+    plot_losses(ax, [1.0, 2.0])
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_series_offers_as_many_styles_as_colours():
+    assert len(set(SERIES)) == len(set(STYLES)) == len(SERIES) == len(STYLES)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda ax: plot_fit(ax, X, Y[:9]), r"y must have shape \(50,\), the shape of x, got \(9,"),
+        (lambda ax: plot_fit(ax, X, Y, Y[:, None]), r"predicted must have shape \(n,\)"),
+        (lambda ax: plot_fit(ax, X, Y, guess=Y[1:]), r"guess must have shape \(50,\)"),
+        (lambda ax: plot_losses(ax, []), r"losses of 'loss' must have shape \(n,\) with n at"),
+        (lambda ax: plot_losses(ax, {"SGD": [1.0, 0.0]}), "losses of 'SGD' must be positive"),
+        (lambda ax: plot_graph(ax, torch.ones(()), {}), "result must have a grad_fn"),
+    ],
+)
+def test_refuses(ax, draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw(ax)
+
+
+def test_frame_is_the_same_picture_as_a_full_redraw():
+    figure = Figure(figsize=(3, 2), dpi=80)
+    axes = figure.subplots()
+    axes.set_ylim(-1, 1)
+    (line,) = axes.plot(X, Y, color=FIT)
+    frame = Frame(figure, [line])
+    line.set_ydata(-Y)
+    fast = numpy.asarray(Image.open(io.BytesIO(frame.png())))
+    line.set_animated(False)
+    full = io.BytesIO()
+    figure.savefig(full, format="png", dpi=80)
+    slow = numpy.asarray(Image.open(full).convert("RGB"))
+    assert fast.shape == slow.shape == (160, 240, 3)
+    # The moving line lies above the frame of the axes here and below it there, so a few pixels
+    # where they cross may differ.
+    assert (fast != slow).any(axis=2).mean() < 0.005
+
+
+def test_frame_refuses_an_artist_of_another_figure(ax):
+    (line,) = ax.plot([0, 1])
+    with pytest.raises(ValueError, match="moving must hold artists of the figure"):
+        Frame(Figure(), [line])
