@@ -1,0 +1,201 @@
+"""The refresh program stores what the cells print, and a second run changes no byte."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+PROGRAM = Path(__file__).resolve().parents[1] / "tools" / "refresh.py"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+IMPORTS = """\
+import io
+import time
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from tqdm.notebook import tqdm"""
+
+EVERYTHING_THAT_VARIES = {
+    "imports": new_code_cell(IMPORTS),
+    "figure": new_code_cell("fig, ax = plt.subplots()\n_ = ax.plot([1, 2, 3])"),
+    "bar": new_code_cell("for step in tqdm(range(3)):\n    time.sleep(0.01)"),
+    "widget": new_code_cell(
+        "png = io.BytesIO()\nfig.savefig(png)\nipywidgets.Image(value=png.getvalue())"
+    ),
+    "error": new_code_cell("np.ones(2) @ np.ones(3)", metadata={"tags": ["raises-exception"]}),
+    "library error": new_code_cell(
+        "np.linalg.inv(np.zeros((2, 2)))", metadata={"tags": ["raises-exception"]}
+    ),
+    "time": new_code_cell("time.time_ns()", metadata={"tags": ["nbval-ignore-output"]}),
+}
+
+
+@pytest.fixture(scope="module")
+def refresh():
+    spec = importlib.util.spec_from_file_location("refresh", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def store(path, *cells):
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_second_run_changes_no_byte(refresh, tmp_path, capsys):
+    path = store(tmp_path / "all.ipynb", *EVERYTHING_THAT_VARIES.values())
+    refresh.main([str(path)])
+    first = path.read_bytes()
+    refresh.main([str(path)])
+    assert path.read_bytes() == first
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "all.ipynb: rewritten",
+        "all.ipynb: unchanged",
+    ]
+    assert list(tmp_path.iterdir()) == [path]
+
+    cells = dict(zip(EVERYTHING_THAT_VARIES, read(path).cells, strict=True))
+    assert [cell.execution_count for cell in cells.values()] == list(range(1, 8))
+    assert "image/png" in cells["figure"].outputs[0].data
+    views = [cells[name].outputs[0].data[WIDGET_VIEW]["model_id"] for name in ("bar", "widget")]
+    assert views == [f"{number:032x}" for number in (1, 2)]
+    assert "widgets" not in read(path).metadata
+    assert b"site-packages" not in first
+    traceback = "\n".join(cells["library error"].outputs[0].traceback)
+    assert "np" in traceback
+    assert "Singular matrix" in traceback
+
+
+def test_ignored_output_is_kept_until_code_above_it_changes(refresh, tmp_path):
+    clock = new_code_cell("import time\ntime.time_ns()", metadata={"tags": ["nbval-ignore-output"]})
+    path = store(tmp_path / "clock.ipynb", new_code_cell("rate = 1"), clock)
+
+    def shown_time():
+        refresh.refresh(path)
+        return read(path).cells[1].outputs[0].data["text/plain"]
+
+    first = shown_time()
+    assert shown_time() == first
+    notebook = read(path)
+    notebook.cells[0].source = "rate = 2"
+    nbformat.write(notebook, path)
+    second = shown_time()
+    assert second != first
+    notebook = read(path)
+    notebook.cells[1].outputs = []
+    nbformat.write(notebook, path)
+    assert shown_time() not in (first, second)
+
+
+def test_printed_output_is_always_run_again(refresh, tmp_path):
+    path = store(tmp_path / "sum.ipynb", new_code_cell("print(1 + 1)"))
+    refresh.refresh(path)
+    path.write_text(path.read_text().replace('"2\\n"', '"3\\n"'))
+    assert refresh.refresh(path)
+    assert read(path).cells[0].outputs[0].text == "2\n"
+
+
+def test_notebook_runs_from_its_own_folder(refresh, tmp_path):
+    (tmp_path / "beside.txt").write_text("here")
+    path = store(tmp_path / "beside.ipynb", new_code_cell("print(open('beside.txt').read())"))
+    refresh.refresh(path)
+    assert read(path).cells[0].outputs[0].text == "here\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("earning_rate", "NameError: name 'earning_rate' is not defined"),
+        ("import os\nos._exit(1)", "the kernel died"),
+        ("import time\ntime.sleep(60)", "took longer than 1 seconds"),
+    ],
+)
+def test_failing_cell_is_named_and_file_kept(refresh, tmp_path, monkeypatch, source, reason):
+    monkeypatch.setattr(refresh, "CELL_TIMEOUT", 1)
+    path = store(tmp_path / "bad.ipynb", new_markdown_cell("# Bad"), new_code_cell(source))
+    before = path.read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        refresh.main([str(path)])
+    assert str(stop.value) == f"refresh: bad.ipynb, cell 2: {reason}\n\n{source}"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_notebook_is_named(refresh, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        refresh.main([str(tmp_path / "none.ipynb")])
+    assert "no such notebook" in capsys.readouterr().err
+
+
+def test_default_is_every_notebook_in_order(refresh, tmp_path, monkeypatch):
+    for name in ("01_b", "00_a"):
+        store(tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(refresh, "NOTEBOOKS", tmp_path)
+    seen = []
+    monkeypatch.setattr(refresh, "refresh", lambda path: seen.append(path.stem))
+    refresh.main([])
+    assert seen == ["00_a", "01_b"]
+
+
+def test_metadata_is_reduced_to_what_lasts(refresh):
+    stray = {"scrolled": True, "execution": {"iopub.status.idle": "2024"}}
+    hidden = {"source_hidden": True, "outputs_hidden": True}
+    cells = [
+        new_code_cell("1", metadata=stray),
+        new_code_cell("2", metadata={"tags": ["exercise"], "jupyter": hidden}),
+        new_code_cell("3", metadata={"tags": ["question"]}),
+        new_code_cell("4", metadata={"tags": ["solution"]}),
+        new_markdown_cell("5", metadata={"tags": ["solution"]}),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"jupytext": {}, "widgets": {}, "title": "x"})
+    refresh.normalise(notebook)
+    assert [cell.metadata for cell in cells] == [
+        {},
+        {"tags": ["exercise"]},
+        {"tags": ["question"], "jupyter": {"source_hidden": True}},
+        {"tags": ["solution"], "jupyter": hidden},
+        {"tags": ["solution"], "jupyter": {"source_hidden": True}},
+    ]
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_widgets_are_numbered_once_each(refresh):
+    def view(model_id):
+        return new_output("display_data", data={WIDGET_VIEW: {"model_id": model_id}})
+
+    cell = new_code_cell("a\nb", outputs=[view("f00d"), view("beef"), view("f00d")])
+    notebook = new_notebook(cells=[cell])
+    refresh.normalise(notebook)
+    ids = [output.data[WIDGET_VIEW]["model_id"] for output in cell.outputs]
+    assert ids == ["1".zfill(32), "2".zfill(32), "1".zfill(32)]
+
+
+def test_cell_ids_are_kept_if_they_can_be(refresh):
+    raw = {"cell_type": "markdown", "metadata": {}, "source": "x"}
+    ids = [{"id": "mine"}, {}, {"id": "mine"}, {"id": "not valid"}, {"id": "cell-2"}]
+    notebook = nbformat.from_dict(
+        {
+            "cells": [raw | given for given in ids],
+            "metadata": {},
+            "nbformat": 4,
+            "nbformat_minor": 4,
+        }
+    )
+    refresh.name_cells(notebook)
+    first = [cell.id for cell in notebook.cells]
+    assert first == ["mine", "cell-2", "cell-3", "cell-4", "cell-5"]
+    refresh.name_cells(notebook)
+    assert [cell.id for cell in notebook.cells] == first
+    nbformat.validate(json.loads(nbformat.writes(notebook)))
