@@ -58,6 +58,7 @@ def test_second_run_changes_no_byte(refresh, tmp_path, capsys):
     first = path.read_bytes()
     refresh.main([str(path)])
     assert path.read_bytes() == first
+    assert first.endswith(b"\n}\n")
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(",")[0] for line in lines] == [
         "all.ipynb: rewritten",

@@ -172,13 +172,10 @@ def normalise(notebook):
         cell.metadata = nbformat.from_dict(lasting_metadata(cell))
     renumber_widgets(notebook)
     cells = zip(code_cells(notebook), fingerprints(notebook), strict=True)
-    for count, (cell, fingerprint) in enumerate(cells, start=1):
+    for cell, fingerprint in cells:
         if "nbval-ignore-output" in tags(cell):
             cell.metadata[FINGERPRINT] = fingerprint
-        cell.execution_count = count
         for output in cell.outputs:
-            if output.output_type == "execute_result":
-                output.execution_count = count
             if output.output_type == "error":
                 output.traceback = frames_of_the_notebook(output.traceback)
 
