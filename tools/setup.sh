@@ -16,6 +16,9 @@ goal=$1
 log=.venv-setup.log
 lists=$(cat pyproject.toml constraints.txt | cksum)
 wanted="$lists $PWD"
+no_connection="ConnectionError|ConnectTimeout|ProxyError|[Nn]ame ?[Rr]esolution|[Tt]imed out"
+no_connection="$no_connection|Connection refused|Network is unreachable|Max retries"
+no_connection="$no_connection|requirement setuptools.*from versions: none"
 
 explain() {  # one line per argument, set apart so that it is not overlooked
     echo
@@ -36,6 +39,10 @@ recent_enough() {
 
 ready() {
     [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$wanted" ] && recent_enough .venv/bin/python
+}
+
+usable() {
+    recent_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1
 }
 
 moved() {  # an environment does not work any more once its folder has another name
@@ -93,7 +100,7 @@ why_pip_failed() {
         explain "The package index was reached, but its certificate was not accepted." \
             "Is the computer's clock right? A school or company network may need its own" \
             "certificate: ask for it, then  export PIP_CERT=/path/to/certificate.pem"
-    elif grep -Eq 'Connection(Error| refused)|NewConnection|NameResolution|name resolution|Max retries|ProxyError|[Tt]imed out|ConnectTimeout|Network is unreachable' "$log"; then
+    elif grep -Eq "$no_connection" "$log"; then
         explain "There is no connection to the package index, so nothing could be downloaded." \
             "Is this computer online? Does a web page open?" \
             "Behind a proxy:  export HTTPS_PROXY=http://name-of-the-proxy:port" \
@@ -105,8 +112,14 @@ why_pip_failed() {
     else
         explain "pip stopped before it was done. Its last words:" \
             "$(grep -E '^ *(ERROR|error)' "$log" | tail -n 1)" \
-            "Give the same command again; if it stops again, read $log."
+            "Is this computer online? Then give the same command again." \
+            "If it stops again, the whole story is in the file $log."
     fi
+}
+
+pip_install() {
+    PIP_USER=0 .venv/bin/python -m pip install --disable-pip-version-check --no-input \
+        --progress-bar off "$@" </dev/null 2>&1
 }
 
 install() {
@@ -114,13 +127,13 @@ install() {
         lab) what=. ;;
         *) what=".[$goal]" ;;
     esac
-    echo "Installing the packages. The first time this takes some minutes; large downloads are named."
+    echo "Installing the packages. The first time this takes some minutes."
     # The file `unfinished` stays behind only if this script is killed here.
     touch .venv/unfinished
     {
-        PIP_CONSTRAINT=constraints.txt PIP_USER=0 .venv/bin/python -m pip install \
-            --disable-pip-version-check --no-input --progress-bar off \
-            --editable "$what" </dev/null 2>&1
+        # setuptools comes first, because it builds the course's own package.
+        pip_install "$(grep '^setuptools==' constraints.txt)" &&
+            pip_install --constraint constraints.txt --no-build-isolation --editable "$what"
         echo "pip ended with $?"
     } | tee "$log" | while read -r line; do
         case $line in
@@ -141,7 +154,7 @@ esac
 ready "$goal" && exit 0
 
 new=
-if [ -e .venv/unfinished ] || moved || ! recent_enough .venv/bin/python; then
+if [ -e .venv/unfinished ] || moved || ! usable; then
     rm -rf .venv
     new=yes
     trap 'rm -rf .venv; exit 130' HUP INT TERM
