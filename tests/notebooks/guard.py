@@ -43,6 +43,7 @@ CELL_METADATA = {"tags", "jupyter", "code_fingerprint"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 LONGEST_CELL = 20  # lines
 MOST_DECIMALS = 6
+UNTRIED, PASSED = "Not attempted yet:", "Right:"  # how the verdict of a checker begins
 LAST_SECTIONS = ["Check yourself", "On your own", "In this notebook we", "Answers"]
 
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -165,10 +166,14 @@ def nodes(lesson, kind):
                 yield index, node
 
 
-def called(tree):
-    """Return the names of the functions that are called without a dot."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+def called(cell):
+    """Return the names of the functions that a cell calls without a dot."""
+    calls = (node for node in ast.walk(syntax(cell)) if isinstance(node, ast.Call))
     return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+
+
+def checkers(cell):
+    return {name for name in called(cell) if name.startswith("check_")}
 
 
 def shown_text(output):
@@ -187,6 +192,11 @@ def printed_text(output):
     if output.output_type == "stream":
         return output.text
     return output.get("data", {}).get("text/plain", "")
+
+
+def shown_by(cell):
+    """Return all that a code cell prints and its last expression, as plain text."""
+    return "".join(printed_text(output) for output in cell.outputs)
 
 
 def has_figure(cell):
@@ -589,7 +599,7 @@ def questions_are_tagged(lesson):
     for index, cell in lesson.code:
         body = syntax(cell).body
         alone = len(body) == 1 and isinstance(body[0], ast.Expr)
-        asks = "Question" in called(syntax(cell))
+        asks = "Question" in called(cell)
         if asks and "question" not in tags(cell):
             found.append(f"{at(index)} asks a question and is not tagged question.")
         if "question" in tags(cell):
@@ -640,9 +650,26 @@ def exercises_have_a_check(lesson):
         if found_tags[:1] != ["exercise"] or "check" not in found_tags:
             found.append(f"{at(heading.index)} must hold a cell tagged exercise, then one check.")
     for index, cell in lesson.tagged("check"):
-        if not any(name.startswith("check_") for name in called(syntax(cell))):
+        if not checkers(cell):
             found.append(f"{at(index)} is tagged check and calls no checker.")
     return found
+
+
+def exercises_ship_unattempted(lesson):
+    return [
+        f"{at(index)} must show '{UNTRIED} …': the exercise ships without an answer."
+        for index, cell in lesson.tagged("check")
+        if not shown_by(cell).startswith(UNTRIED)
+    ]
+
+
+def answers_pass(lesson):
+    """The printed answers satisfy the checkers: strict nbval repeats a failure as happily."""
+    return [
+        f"{at(index)} must show '{PASSED} …' by the checker it calls."
+        for index, cell in lesson.tagged("solution")
+        if cell.cell_type == "code" and checkers(cell) and not shown_by(cell).startswith(PASSED)
+    ]
 
 
 def answers_are_hidden(lesson):
@@ -662,7 +689,7 @@ def answers_are_hidden(lesson):
 
 
 def exercises_are_answered(lesson):
-    """The answers name each exercise, and pass the same checkers as the learner's answer."""
+    """The answers name each exercise, and are given to the same checkers as the learner's."""
     start = lesson.start_of("Answers")
     answers = [cell for index, cell in lesson.cells if index >= start]
     text = "\n".join(cell.source for cell in answers)
@@ -671,13 +698,12 @@ def exercises_are_answered(lesson):
         match = EXERCISE.fullmatch(heading.text)
         if match and not re.search(rf"\b{re.escape(match[1])}\b", text):
             found.append(f"The answer to exercise {match[1]} is missing.")
-    answer_code = [cell for cell in answers if cell.cell_type == "code"]
-    used = set().union(*(called(syntax(cell)) for cell in answer_code))
-    for index, cell in lesson.tagged("check"):
-        for name in sorted(called(syntax(cell)) - used):
-            if name.startswith("check_"):
-                found.append(f"{at(index)} calls {name}; no answer is checked with it.")
-    return found
+    used = set().union(*(checkers(cell) for cell in answers if cell.cell_type == "code"))
+    return found + [
+        f"{at(index)} calls {name}; no answer is checked with it."
+        for index, cell in lesson.tagged("check")
+        for name in sorted(checkers(cell) - used)
+    ]
 
 
 RULES_FOR_ALL = (
@@ -711,6 +737,7 @@ RULES_FOR_ALL = (
     links_work,
     questions_are_tagged,
     answers_are_hidden,
+    answers_pass,
 )
 RULES_FOR_LESSONS = (
     second_code_cell_sets_constants,
@@ -719,6 +746,7 @@ RULES_FOR_LESSONS = (
     exercises_are_numbered,
     exercises_state_their_effort,
     exercises_have_a_check,
+    exercises_ship_unattempted,
     exercises_are_answered,
 )
 

@@ -58,6 +58,9 @@ def with_metadata(cell, tags, hidden):
     return cell
 
 
+UNTRIED, PASSED = "Not attempted yet: the answer is `...`.", "Right: it is half."
+
+
 def question(number):
     source = f'Question("{number}?", right=("a", "yes"), wrong=(("b", "no"),))'
     return code(
@@ -69,17 +72,18 @@ def exercise(number):
     return [
         text(f"task-{number}", f"### Exercise 3.{number} Halve it\n\n*5 minutes · easy*\n\nDo it."),
         code(f"start-{number}", f"half_{number} = ...", tags=["exercise"]),
-        code(f"check-{number}", f'check_tensor(half_{number}, "h")', result("..."), tags=["check"]),
+        code(
+            f"check-{number}", f'check_tensor(half_{number}, "h")', result(UNTRIED), tags=["check"]
+        ),
     ]
 
 
 def answer(number):
+    source = f'check_tensor({number} / 2, "h")'
     hidden = ["source_hidden", "outputs_hidden"]
     return [
         text(f"answer-{number}", f"**Exercise 3.{number}**", ["solution"], ["source_hidden"]),
-        code(
-            f"proof-{number}", f'check_tensor({number} / 2, "h")', tags=["solution"], hidden=hidden
-        ),
+        code(f"proof-{number}", source, result(PASSED), tags=["solution"], hidden=hidden),
     ]
 
 
@@ -213,7 +217,11 @@ WALK = "loss = 8.8172\nprint(loss)"
 
 FAULTS = [
     # The file.
-    ("outputs and counts stripped", strip, "counts_run_from_one errors_are_announced"),
+    (
+        "outputs and counts stripped",
+        strip,
+        "counts_run_from_one errors_are_announced exercises_ship_unattempted answers_pass",
+    ),
     ("cells swapped without a run", swap_without_running, "counts_run_from_one"),
     ("stale count", set_count("plot", 17), "counts_run_from_one"),
     ("cell added and not run", set_count("proof", None), "counts_run_from_one"),
@@ -355,6 +363,9 @@ FAULTS = [
     ("check before the exercise", move("check-1", "start-1"), "exercises_have_a_check"),
     ("no starter", set_tags("start-1"), "exercises_have_a_check"),
     ("check without a checker", write("check-1", "half_1"), "exercises_have_a_check"),
+    ("exercise ships solved", store("check-1", result(PASSED)), "exercises_ship_unattempted"),
+    ("answer is refused", store("proof-1", result("It returns None.")), "answers_pass"),
+    ("answer is not judged", store("proof-1"), "answers_pass"),
     ("solution too early", move("proof-1", "summary"), "answers_are_hidden"),
     ("solution not hidden", set_metadata("proof-1", jupyter={}), "answers_are_hidden"),
     ("text of a solution not hidden", set_metadata("answer-1", jupyter={}), "answers_are_hidden"),
