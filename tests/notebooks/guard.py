@@ -544,10 +544,12 @@ def links_work(lesson):
 
 
 def dead_links(cell, lesson):
+    """Find links to nothing, and links out of the folder that JupyterLab is opened on."""
     own = {heading.anchor for heading in lesson.headings}
     attached = {f"attachment:{name}" for name in cell.get("attachments", {})}
     targets = [target for target in link_targets(cell.source) if target not in attached]
-    return broken_targets(targets, lesson.path.parent, own)
+    outside = [f"the link to '{t}' leaves the folder." for t in targets if t.startswith("..")]
+    return broken_targets(targets, lesson.path.parent, own) + outside
 
 
 def link_targets(text):
@@ -689,15 +691,17 @@ def answers_are_hidden(lesson):
 
 
 def exercises_are_answered(lesson):
-    """The answers name each exercise, and are given to the same checkers as the learner's."""
-    start = lesson.start_of("Answers")
-    answers = [cell for index, cell in lesson.cells if index >= start]
-    text = "\n".join(cell.source for cell in answers)
+    """Each exercise has an answer that names it and goes to the learner's checker.
+
+    JupyterLab shows the first line of a hidden cell, so there the exercise is named.
+    """
+    answers = [cell for _, cell in lesson.tagged("solution")]
+    first_lines = "\n".join(cell.source.partition("\n")[0] for cell in answers)
     found = []
     for heading, _ in lesson.exercises:
         match = EXERCISE.fullmatch(heading.text)
-        if match and not re.search(rf"\b{re.escape(match[1])}\b", text):
-            found.append(f"The answer to exercise {match[1]} is missing.")
+        if match and not re.search(rf"\b{re.escape(match[1])}\b", first_lines):
+            found.append(f"No solution cell names exercise {match[1]} on its first line.")
     used = set().union(*(checkers(cell) for cell in answers if cell.cell_type == "code"))
     return found + [
         f"{at(index)} calls {name}; no answer is checked with it."

@@ -334,6 +334,7 @@ FAULTS = [
     ),
     ("navigation not last", insert(text("new", "Bye."), "answers"), "navigation_leads_on"),
     ("dead link to a file", write("read", "See [it](05_later.ipynb)."), "links_work"),
+    ("link out of the folder", write("read", "See [it](..)."), "links_work"),
     ("dead picture", write("read", "![a curve](curve.png)"), "links_work"),
     ("dead picture in HTML", write("read", '<img alt="a" src="curve.png">'), "links_work"),
     ("lost attachment", write("read", "![a curve](attachment:curve.png)"), "links_work"),
@@ -371,6 +372,7 @@ FAULTS = [
     ("text of a solution not hidden", set_metadata("answer-1", jupyter={}), "answers_are_hidden"),
     ("solution not tagged", set_tags("proof-1"), "answers_are_hidden"),
     ("no answer", drop("answer-2"), "exercises_are_answered"),
+    ("answer without a name", edit("answer-2", "**", "Thus:\n**"), "exercises_are_answered"),
     ("answer not checked", edit("check-1", "check_tensor", "check_loss"), "exercises_are_answered"),
 ]
 
