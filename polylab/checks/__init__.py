@@ -1,0 +1,34 @@
+"""Answer checkers: they tell a learner what is right and what is wrong with an answer.
+
+Each ``check_…`` takes the learner's own object, tries it on data that it makes itself, compares
+with an oracle found by another road, and returns a `Verdict`: ``passed`` and one to three plain
+sentences. Nothing outside the answer is changed, whatever the answer does. The files, in
+reading order:
+
+verdict
+    What a checker says, and how it says no.
+reading
+    Reads the learner's code without running it.
+guard
+    Runs the learner's code and keeps everything else as it was.
+values
+    Reads what came back.
+common
+    What every checker does first and last.
+losses, gradients, training, tensors, modules, functions, rates, repairs, project
+    One file per kind of answer.
+"""
+
+from polylab.checks.gradients import check_gradient
+from polylab.checks.losses import check_loss
+from polylab.checks.tensors import check_tensor
+from polylab.checks.training import check_training
+from polylab.checks.verdict import Verdict
+
+__all__ = [
+    "Verdict",
+    "check_gradient",
+    "check_loss",
+    "check_tensor",
+    "check_training",
+]

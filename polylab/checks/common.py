@@ -1,0 +1,136 @@
+"""What every checker does first and last, whatever kind of answer it is given."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+from polylab.checks.guard import call, untouched
+from polylab.checks.reading import (
+    blank_line,
+    is_a,
+    lone_blank_line,
+    outside_constants,
+    outside_data,
+)
+from polylab.checks.values import describe
+from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
+
+
+def checker(judge):
+    """Turn a function that raises `Refusal` into a checker that returns a `Verdict`.
+
+    ``judge(answer, …)`` returns the message of a pass. A ``...`` left in the answer is reported
+    before the answer is run; one that stands alone on its line only if the answer fails.
+    """
+
+    @functools.wraps(judge)
+    def check(answer, *arguments, **named):
+        try:
+            blank = blank_line(answer)
+            if blank:
+                raise NotAttempted(blank)
+            with untouched(answer):
+                verdict = Verdict(True, judge(answer, *arguments, **named))
+        except Refusal as refusal:
+            blank = lone_blank_line(answer)
+            refusal = NotAttempted(blank) if blank else refusal
+            verdict = Verdict(False, str(refusal))
+        return hand_back(verdict)
+
+    return check
+
+
+def require_choice(name, given, choices):
+    """Raise ValueError for an argument that the author of the exercise has misspelt."""
+    if given not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {given!r}")
+
+
+def require_function(answer, *parameters):
+    """Refuse anything that cannot be called with these parameters, or leans on outside data.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's object.
+    *parameters : str
+        The names of what will be handed over, in order.
+    """
+    listed = ", ".join(parameters)
+    if is_a(answer, type) or not callable(answer):
+        raise Refusal("", f"A function of ({listed}) is wanted, {describe(answer)} came.",
+                      "hand over the name of your function, without calling it.")
+    try:
+        signature = inspect.signature(answer)
+    except (TypeError, ValueError):
+        signature = None
+    if signature is not None:
+        try:
+            signature.bind(*parameters)
+        except TypeError:
+            raise Refusal("It is a function.", f"It cannot be called with ({listed}).",
+                          "compare the list of parameters after `def` with the task.") from None
+    require_no_outside_data(answer, f"It takes ({listed}).")
+
+
+def require_no_outside_data(answer, right):
+    """Refuse code that reads data which it does not get as arguments."""
+    names = outside_data(answer)
+    if names:
+        listed = " and ".join(f"`{name}`" for name in names[:3])
+        plural = len(names) > 1
+        raise Refusal(
+            right,
+            f"It also uses the global variable{'s' if plural else ''} {listed} from outside, so it "
+            "computes with whatever was left there.",
+            "use only the parameters and names made inside; then restart and run all.",
+        )
+
+
+def constants_sentence(answer):
+    """Return a remark that names the CONSTANTS an answer leans on, or an empty string."""
+    names = outside_constants(answer)
+    return f" (it reads {' and '.join(f'`{name}`' for name in names[:3])})" if names else ""
+
+
+def call_twice(answer, make_arguments, names):
+    """Call the answer twice on equal data; refuse if it remembers, guesses or edits its input.
+
+    Parameters
+    ----------
+    answer : callable
+        The learner's function.
+    make_arguments : callable
+        Returns a fresh tuple of arguments, equal each time.
+    names : tuple of str
+        What the arguments are called.
+
+    Returns
+    -------
+    first : object
+        What the first call returned.
+    second : object
+        What the second call, with the very same objects, returned.
+    changed : list of str
+        The names of the arguments that the first call changed in place.
+    """
+    arguments, fresh = make_arguments(), make_arguments()
+    first = call(answer, *arguments).value
+    changed = [name for name, now, then in zip(names, arguments, fresh, strict=True)
+               if not _same(now, then)]
+    second = call(answer, *arguments, seed=1).value if not changed else first
+    return first, second, changed
+
+
+def _same(one, other):
+    if type(one) in (int, float, str, bool, tuple):
+        return one == other
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def is_or_are(names):
+    """Return "`a` is" or "`a` and `b` are"."""
+    return " and ".join(f"`{name}`" for name in names) + (" is" if len(names) == 1 else " are")

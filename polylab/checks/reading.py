@@ -1,0 +1,283 @@
+"""Reads a learner's code without running it: is it finished, and what does it lean on?"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import inspect
+import linecache
+import math
+import sys
+import textwrap
+import types
+
+CONSTANTS_OF_MATHS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
+LIBRARIES = ("numpy", "torch", "array_api_compat")
+
+
+def own_functions(answer):
+    """Return the Python functions that an answer consists of, helpers of the same cell included.
+
+    Parameters
+    ----------
+    answer : object
+        A function, a method, a partial, a callable object, a class, or anything else.
+
+    Returns
+    -------
+    list of function
+        Those whose names live in the namespace where the answer was defined: the learner's own,
+        none from a library. Empty if the answer is not made of Python functions.
+    """
+    first = _functions_in(answer)
+    homes = {id(function.__globals__) for function in first if not _from_library(function)}
+    found, waiting = [], [function for function in first if id(function.__globals__) in homes]
+    while waiting:
+        function = waiting.pop(0)
+        if any(function.__code__ is known.__code__ for known in found):
+            continue
+        found.append(function)
+        reached = [function.__globals__.get(name) for name in _names(function.__code__, _READS)]
+        for cell in function.__closure__ or ():
+            with_contents = _contents(cell)
+            reached += with_contents
+        for value in reached:
+            waiting += [own for own in _functions_in(value) if id(own.__globals__) in homes]
+    return found
+
+
+def is_a(value, kinds):
+    """Return whether the type of a value is one of ``kinds``, without asking the value."""
+    return issubclass(type(value), kinds)
+
+
+def _functions_in(value):
+    if is_a(value, functools.partial):
+        return _functions_in(value.func)
+    if is_a(value, types.FunctionType):
+        return [value, *_functions_in(value.__dict__.get("__wrapped__"))]
+    if is_a(value, types.MethodType):
+        return _functions_in(value.__func__)
+    if is_a(value, (staticmethod, classmethod)):
+        return _functions_in(value.__func__)
+    if is_a(value, property):
+        return [own for part in (value.fget, value.fset) for own in _functions_in(part)]
+    owner = value if is_a(value, type) else type(value)
+    if owner.__module__.split(".")[0] in (*LIBRARIES, "builtins"):
+        return []
+    return [own for member in list(vars(owner).values()) if not is_a(member, type)
+            for own in _functions_in_member(member)]
+
+
+def _functions_in_member(member):
+    plain = (types.FunctionType, staticmethod, classmethod, property)
+    return _functions_in(member) if is_a(member, plain) else []
+
+
+def _from_library(function):
+    return (function.__module__ or "").split(".")[0] in (*LIBRARIES, "polylab")
+
+
+def _contents(cell):
+    try:
+        return [cell.cell_contents]
+    except ValueError:
+        return []
+
+
+_READS = ("LOAD_GLOBAL", "LOAD_NAME")
+_WRITES = ("STORE_GLOBAL", "DELETE_GLOBAL")
+
+
+def _names(code, operations):
+    """Return the global names that a code object, or one nested in it, reads or writes."""
+    names = [step.argval for step in dis.get_instructions(code) if step.opname in operations]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names += _names(constant, operations)
+    return list(dict.fromkeys(names))
+
+
+# --- what it leans on -----------------------------------------------------------------------
+
+
+def outside_data(answer):
+    """Return the names of data that the code reads or writes but does not get as arguments.
+
+    Modules, functions, classes, dtypes and devices are tools, not data, and a name in CAPITALS
+    is a constant by the convention of the course; none of them is listed.
+
+    Parameters
+    ----------
+    answer : object
+        See `own_functions`.
+
+    Returns
+    -------
+    list of str
+        In the order in which the code uses them.
+    """
+    return _outside(answer, lambda name: not name.isupper())
+
+
+def outside_constants(answer):
+    """Return the names in CAPITALS that the code reads and that stand for data."""
+    return _outside(answer, str.isupper)
+
+
+def _outside(answer, wanted):
+    found = []
+    for function in own_functions(answer):
+        found += [name for name in _names(function.__code__, _WRITES) if wanted(name)]
+        for name in _names(function.__code__, _READS):
+            if name in function.__globals__ and wanted(name):
+                value = function.__globals__[name]
+                if _is_data(name, value):
+                    found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _is_data(name, value):
+    if is_a(value, (types.ModuleType, type)):
+        return False
+    if name in CONSTANTS_OF_MATHS and type(value) is float:
+        return value != CONSTANTS_OF_MATHS[name]
+    home = type(value).__module__.split(".")[0]
+    if home == "torch":
+        torch = sys.modules["torch"]
+        data = (torch.Tensor, torch.optim.Optimizer, torch.Size)
+        return is_a(value, data) or _has_parameters(value)
+    if home == "numpy" and type(value).__name__.endswith("DType"):
+        return False
+    if callable(value):
+        return _has_parameters(value)
+    return True
+
+
+def _has_parameters(value):
+    torch = sys.modules.get("torch")
+    is_module = torch is not None and is_a(value, torch.nn.Module)
+    return is_module and next(value.parameters(), None) is not None
+
+
+def libraries_used(answer):
+    """Return which of "numpy" and "torch" the code names, as a set."""
+    used = set()
+    for function in own_functions(answer):
+        for name in _names(function.__code__, _READS):
+            value = function.__globals__.get(name)
+            home = value.__name__ if is_a(value, types.ModuleType) else getattr(
+                value, "__module__", None)
+            if isinstance(home, str):
+                used.add(home.split(".")[0])
+        used |= {step.argval.split(".")[0] for step in dis.get_instructions(function.__code__)
+                 if step.opname == "IMPORT_NAME"}
+    return used & {"numpy", "torch"}
+
+
+# --- is it finished -------------------------------------------------------------------------
+
+
+def blank_line(answer):
+    """Return where a ``...`` stands for something still to be written, or None.
+
+    A ``...`` inside square brackets (``x[..., None]``) is an index and does not count, and
+    neither does one that stands alone on a line: code that is right without that line is right.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's value, function or class.
+
+    Returns
+    -------
+    str or None
+        Such as ``line 4 of the cell still holds `...```.
+    """
+    return _first_blank(answer, alone=False)
+
+
+def lone_blank_line(answer):
+    """Return where a ``...`` stands alone on its line, or None."""
+    return _first_blank(answer, alone=True)
+
+
+def _first_blank(answer, alone):
+    if not alone and (answer is ... or _holds_ellipsis(answer)):
+        return "the answer is still `...`"
+    for function in own_functions(answer):
+        tree = _tree(function)
+        code = function.__code__
+        lines = _blanks_in_tree(tree, alone) if tree else [] if alone else _blanks_in_code(code)
+        if lines:
+            offset = code.co_firstlineno - 1 if tree else 0
+            return f"line {min(lines) + offset} of the cell still holds `...`"
+    return None
+
+
+def _holds_ellipsis(answer):
+    return type(answer) in (tuple, list) and any(part is ... for part in answer)
+
+
+def _tree(function):
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError, TypeError):
+        return None
+
+
+def _blanks_in_tree(tree, alone):
+    indices = set()
+    statements = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            indices |= set(ast.walk(node.slice))
+        if isinstance(node, ast.Expr):
+            statements.add(node.value)
+    blanks = [node for node in ast.walk(tree)
+              if isinstance(node, ast.Constant) and node.value is ... and node not in indices]
+    return [node.lineno for node in blanks if (node in statements) == alone]
+
+
+def _blanks_in_code(code):
+    lines = []
+    steps = list(dis.get_instructions(code))
+    for step, following in zip(steps, steps[1:], strict=False):
+        if step.opname == "LOAD_CONST" and step.argval is ... and (
+            (following.opname.startswith("STORE_") and following.opname != "STORE_SUBSCR")
+            or following.opname == "RETURN_VALUE"
+        ):
+            lines.append(following.positions.lineno or code.co_firstlineno)
+        if step.opname == "RETURN_CONST" and step.argval is ...:
+            lines.append(step.positions.lineno or code.co_firstlineno)
+    return lines
+
+
+# --- the learner's own line -----------------------------------------------------------------
+
+
+def learner_line(trace, answer):
+    """Return the learner's line where an error came up, such as ``line 3: `loss = 1 / 0```.
+
+    Parameters
+    ----------
+    trace : traceback
+        Of the error.
+    answer : object
+        The learner's object; its code tells which frames are the learner's.
+
+    Returns
+    -------
+    str
+        Empty if the error did not pass through the learner's code.
+    """
+    files = {function.__code__.co_filename for function in own_functions(answer)}
+    line = ""
+    while trace is not None:
+        filename = trace.tb_frame.f_code.co_filename
+        if filename in files:
+            text = linecache.getline(filename, trace.tb_lineno).strip()
+            line = f"line {trace.tb_lineno}" + (f": `{text}`" if text else "")
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,291 @@
+"""Checks an answer to one of the tasks: a value, or a function of arrays."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import numpy
+
+from polylab.checks.common import call_twice, checker, is_or_are, require_choice, require_function
+from polylab.checks.reading import is_a
+from polylab.checks.values import (
+    TOLERANCE,
+    Reading,
+    describe,
+    read_numbers,
+    require_finite,
+    require_kind,
+    require_precision,
+    to_library,
+)
+from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.tasks import TASKS
+
+SEEDS = 6
+
+
+@checker
+def check_tensor(answer, task):
+    """Check an answer to a task of `polylab.tasks`: a shape, a value, a tensor, a word.
+
+    Parameters
+    ----------
+    answer : object
+        What the task asks for: a value (tensor, array, number, tuple, string or bool), or a
+        function that is tried on inputs of several sizes, in float64 and float32.
+    task : str
+        A name in `polylab.tasks.TASKS`.
+
+    Returns
+    -------
+    Verdict
+    """
+    require_choice("task", task, tuple(TASKS))
+    question = TASKS[task]
+    names = tuple(inspect.signature(question.wanted).parameters)
+    if not names:
+        _judge_value(answer, question)
+    else:
+        _judge_function(answer, question, names)
+    return f"Right: {question.description}."
+
+
+# --- values ---------------------------------------------------------------------------------
+
+
+def _judge_value(answer, question):
+    if answer is None:
+        raise NotAttempted("the answer is None")
+    wanted = question.wanted()
+    problem = _compare(answer, wanted, question, "float64")
+    if problem is None:
+        return
+    for miss in question.near_misses:
+        if _compare(answer, miss.answer(), question, "float64") is None:
+            raise Refusal(f"It is {_name(wanted)}, as wanted.", miss.wrong, miss.hint)
+    raise Refusal(*problem, question.hint)
+
+
+# --- functions ------------------------------------------------------------------------------
+
+
+def _judge_function(answer, question, names):
+    require_function(answer, *names)
+    tries = [_inputs(question, seed) for seed in range(SEEDS)]
+    results = [_try(answer, question, names, inputs) for inputs in tries]
+    problems = [_compare(result, question.wanted(*inputs), question, _dtype(inputs))
+                for result, inputs in zip(results, tries, strict=True)]
+    if not any(problems):
+        return
+    for miss in question.near_misses:
+        if all(_compare(result, miss.answer(*inputs), question, _dtype(inputs)) is None
+               for result, inputs in zip(results, tries, strict=True)):
+            raise Refusal("It runs.", miss.wrong, miss.hint)
+    readings = [_numbers_or_none(result) for result in results]
+    if None not in readings and all(_same(readings[0], reading) for reading in readings):
+        raise Refusal("It runs.", "It returns the same whatever it is given.",
+                      "which lines use the parameters?")
+    right, wrong = next(problem for problem in problems if problem)
+    if None in problems:
+        right = "On some inputs it is right."
+    raise Refusal(right, wrong, question.hint)
+
+
+def _inputs(question, seed):
+    """Return the inputs of one try; odd seeds round the floating-point arrays to float32."""
+    arrays = question.inputs(numpy.random.default_rng(seed))
+    dtype = numpy.float32 if seed % 2 else numpy.float64
+    return tuple(value.astype(dtype) if is_a(value, numpy.ndarray) and value.dtype.kind == "f"
+                 else value for value in arrays)
+
+
+def _dtype(inputs):
+    floats = [value.dtype.name for value in inputs
+              if is_a(value, numpy.ndarray) and value.dtype.kind == "f"]
+    return floats[0] if floats else "float64"
+
+
+def _try(answer, question, names, inputs):
+    library = question.library or "numpy"
+
+    handed = []
+
+    def make():
+        handed.append(tuple(to_library(value, library) if is_a(value, numpy.ndarray) else value
+                            for value in inputs))
+        return handed[-1]
+
+    first, second, changed = call_twice(answer, make, names)
+    if question.in_place:
+        if not changed:
+            raise Refusal("It runs.", f"`{names[0]}` is still what it was.", question.hint)
+        return handed[0][0]
+    if changed:
+        raise Refusal("It runs.", f"Its input {is_or_are(changed)} changed in place.",
+                      "`-=` and the like change the caller's array; make a new one.")
+    if question.shares is not None:
+        _require_sharing(first, handed[0][0], question)
+    one, other = _numbers_or_none(first), _numbers_or_none(second)
+    if one is not None and other is not None and not _same(one, other):
+        raise Refusal("It runs.", "Called twice with the same input it gives two different "
+                      "answers.", "does it draw random numbers, or remember something?")
+    return first
+
+
+def _require_sharing(result, source, question):
+    if type(result) is not type(source):
+        raise Refusal("It runs.", f"It returns {describe(result)}, not {describe(source)}.",
+                      question.hint)
+    shared = _address(result) == _address(source)
+    if shared != question.shares:
+        state = "shares its memory with" if shared else "does not share its memory with"
+        raise Refusal("It runs.", f"What it returns {state} its input.", question.hint)
+
+
+def _address(array):
+    if type(array) is numpy.ndarray:
+        while type(array.base) is numpy.ndarray:
+            array = array.base
+        return array.ctypes.data
+    return array.untyped_storage().data_ptr()
+
+
+def _numbers_or_none(value):
+    try:
+        return read_numbers(value, "numbers")
+    except Refusal:
+        return None
+
+
+def _same(one, other):
+    return numpy.array_equal(one.numbers, other.numbers, equal_nan=True)
+
+
+# --- comparing ------------------------------------------------------------------------------
+
+
+def _compare(given, wanted, question, dtype):
+    """Return None if ``given`` is what is wanted, else what is right and what is wrong."""
+    if type(wanted) is str:
+        return _compare_word(given, wanted, question)
+    if type(wanted) is bool:
+        return _compare_bool(given, wanted)
+    if type(wanted) is tuple:
+        return _compare_tuple(given, wanted, question, dtype)
+    return _compare_numbers(given, wanted, question, dtype)
+
+
+def _compare_word(given, wanted, question):
+    if type(given) is not str:
+        return "", f"A word is wanted, {describe(given)} came."
+    word = given.strip().casefold()
+    if question.choices and word not in [choice.casefold() for choice in question.choices]:
+        listed = " or ".join(f'"{choice}"' for choice in question.choices)
+        return "It is a word, as wanted.", f"It is not one of the choices: {listed}."
+    if word != wanted.casefold():
+        return "It is one of the words to choose from.", "It is not the right one."
+    return None
+
+
+def _compare_bool(given, wanted):
+    torch = sys.modules.get("torch")
+    if torch is not None and type(given) is torch.Tensor and given.dtype is torch.bool:
+        given = given.item() if given.ndim == 0 else given
+    if type(given) not in (bool, numpy.bool_):
+        return "", f"True or False is wanted, {describe(given)} came."
+    if bool(given) != wanted:
+        return "It is True or False, as wanted.", "It is the other one of the two."
+    return None
+
+
+def _compare_tuple(given, wanted, question, dtype):
+    if not is_a(given, (tuple, list)):
+        return "", f"{len(wanted)} values in a tuple are wanted, {describe(given)} came."
+    given = tuple.__new__(tuple, given)
+    if any(part is ... for part in given):
+        raise NotAttempted("the answer still holds `...`")
+    if len(given) != len(wanted):
+        return (f"It is {_name(wanted)}, as wanted.",
+                f"It has {len(given)} parts; {len(wanted)} are wanted.")
+    for position, (part, right) in enumerate(zip(given, wanted, strict=True)):
+        problem = _compare(part, right, question, dtype)
+        if problem is not None:
+            return f"It has {len(wanted)} parts, as wanted.", f"Part {position} is wrong. " + (
+                problem[1])
+    return None
+
+
+def _compare_numbers(given, wanted, question, dtype):
+    if type(given) is bool:
+        return "", f"{_name(wanted).capitalize()} is wanted, a bool came."
+    reading = read_numbers(given, _name(wanted))
+    target = numpy.asarray(wanted)
+    if question.plain and reading.kind != "number" and type(given) is not numpy.float64:
+        return ("It runs.", f"It is {describe(given)}, not a plain Python number: `.item()` is "
+                "missing.")
+    if question.library is not None and reading.kind in ("array", "tensor"):
+        require_kind(reading, question.library)
+    if reading.numbers.shape != target.shape:
+        return "", _shape_sentence(reading, target)
+    if is_a(wanted, numpy.ndarray):
+        problem = _compare_dtype(reading, target, dtype, question)
+        if problem:
+            return problem
+    require_finite(reading, "them")
+    exact = target.astype(numpy.float64)
+    if question.tolerance is not None:
+        allowed = question.tolerance * numpy.abs(exact)
+    elif target.dtype.kind in "iub":
+        allowed = numpy.zeros_like(exact)
+    else:
+        size = max(float(numpy.max(numpy.abs(exact), initial=0.0)), 1e-12)
+        allowed = numpy.full_like(exact, TOLERANCE[dtype] * size)
+    off = numpy.abs(reading.numbers - exact) > allowed
+    if not off.any():
+        return None
+    return _wrong_numbers(reading.numbers, exact, allowed, off)
+
+
+def _shape_sentence(reading, target):
+    came, shape = reading.numbers.shape, target.shape
+    if came == (*shape, 1) or came == (1, *shape):
+        return f"The shape is {came}; {shape} is wanted: one dimension of length 1 too many."
+    if shape and came == shape[::-1]:
+        return f"The shape is {came}; {shape} is wanted: rows and columns are swapped."
+    return f"The shape is {came}; {shape} is wanted."
+
+
+def _compare_dtype(reading: Reading, target, dtype, question):
+    if target.dtype.kind == "f" and question.inputs is not None:
+        require_precision(reading, dtype, question.library or "numpy")
+    elif target.dtype.kind == "b" and reading.dtype != "bool":
+        return ("It has the right shape.", f"Its dtype is {reading.dtype}; bool is wanted.")
+    elif target.dtype.kind in "iu" and reading.dtype == "bool":
+        return ("It has the right shape.", "Its dtype is bool; numbers are wanted.")
+    return None
+
+
+def _wrong_numbers(given, wanted, allowed, off):
+    right = "It has the right shape." if given.ndim else "It is one number, as wanted."
+
+    def matches(other):
+        return bool((numpy.abs(given - other) <= allowed).all())
+
+    if matches(-wanted):
+        return right, "The sign is flipped."
+    if given.ndim and matches(numpy.flip(wanted)):
+        return right, "The numbers are right, but in reverse order."
+    if matches(wanted / 2) or matches(wanted * 2):
+        return right, "It is off by a factor of 2."
+    if given.ndim and not off.all():
+        return right, f"{int(off.sum())} of its {given.size} numbers are wrong."
+    return right, "The value is wrong." if not given.ndim else "The numbers are wrong."
+
+
+def _name(wanted):
+    if type(wanted) is tuple:
+        return f"{len(wanted)} values in a tuple"
+    if is_a(wanted, numpy.ndarray) and wanted.ndim:
+        return f"numbers of shape {wanted.shape}"
+    return "one number" if type(wanted) is not str else "a word"

@@ -1,0 +1,230 @@
+"""Reads what a learner's code returned, strictly: numbers of a known kind, or a refusal."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+
+import numpy
+
+from polylab.checks.reading import is_a
+from polylab.checks.verdict import NotAttempted, Refusal
+
+LARGEST = 20_000_000  # numbers; anything larger is refused before it is copied
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4}  # relative to the size of the terms added up
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Numbers that came back: a float64 copy of them, and what they were."""
+
+    numbers: numpy.ndarray
+    kind: str  # "tensor", "array", "number" or "tuple"
+    dtype: str  # such as "float32"; "float64" for plain Python numbers
+    device: str  # "cpu" for everything but tensors
+
+
+def read_numbers(value, wanted):
+    """Return the numbers in ``value``, or refuse.
+
+    Parameters
+    ----------
+    value : object
+        Whatever came back.
+    wanted : str
+        What should have come back, for the message: "one number".
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    Refusal
+        If ``value`` is not a number, an array, a tensor, or a tuple or list of them.
+    """
+    if value is ...:
+        raise NotAttempted("the code returns `...`")
+    kind = type(value)
+    if kind in (tuple, list):
+        return _read_sequence(value, wanted)
+    torch = sys.modules.get("torch")
+    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+        return _read_tensor(value, wanted)
+    if kind is numpy.ndarray or is_a(value, numpy.generic):
+        return _read_array(value, wanted)
+    if kind in (int, float):
+        try:
+            return Reading(numpy.array(float(value)), "number", "float64", "cpu")
+        except OverflowError:
+            raise Refusal("It returns one number.", "The number is too large for a float.",
+                          "which operation makes it so large?") from None
+    raise Refusal("It runs.", f"It returns {describe(value)}, not {wanted}.", _hint_for(value))
+
+
+def _read_sequence(value, wanted):
+    if len(value) > 10_000:
+        raise Refusal("It runs.", f"It returns a {type(value).__name__} of {len(value):,} items, "
+                      f"not {wanted}.", "which one of them is the answer?")
+    parts = [read_numbers(part, wanted) for part in value]
+    if not parts:
+        raise Refusal("It runs.", f"It returns an empty {type(value).__name__}, not {wanted}.",
+                      "what should stand in it?")
+    shapes = [part.numbers.shape for part in parts]
+    if len(set(shapes)) > 1:
+        raise Refusal("It runs.", f"The parts of its {type(value).__name__} have different "
+                      f"shapes, {shapes[0]} and {next(s for s in shapes if s != shapes[0])}.",
+                      "make each part one number.")
+    dtype = "float32" if any(part.dtype == "float32" for part in parts) else parts[0].dtype
+    device = next((part.device for part in parts if part.device != "cpu"), "cpu")
+    return Reading(numpy.stack([part.numbers for part in parts]), "tuple", dtype, device)
+
+
+def _read_tensor(value, wanted):
+    torch = sys.modules["torch"]
+    dtype = str(value.dtype).removeprefix("torch.")
+    if value.layout is not torch.strided or value.device.type == "meta" or value.is_complex():
+        raise Refusal("It runs.", f"It returns a tensor of dtype {dtype} that holds no plain real "
+                      f"numbers, not {wanted}.", "which operation made it so?")
+    _require_size(value.numel(), wanted)
+    numbers = value.detach().to("cpu").to(torch.float64).numpy().copy()
+    return Reading(numbers, "tensor", dtype, value.device.type)
+
+
+def _read_array(value, wanted):
+    if value.dtype.kind not in "fiub":
+        raise Refusal("It runs.", f"It returns an array of dtype {value.dtype}, not {wanted}.",
+                      "which operation gave it that dtype?")
+    _require_size(value.size, wanted)
+    with numpy.errstate(all="ignore"):
+        return Reading(numpy.array(value, dtype=numpy.float64), "array", value.dtype.name, "cpu")
+
+
+def _require_size(size, wanted):
+    if size > LARGEST:
+        raise Refusal("It runs.", f"It returns {size:,} numbers, not {wanted}.",
+                      "print the shapes of the arrays on the way.")
+
+
+def describe(value):
+    """Return what a value is in a few words, without calling any of its methods."""
+    if value is None:
+        return "None"
+    if value is ...:
+        return "`...`"
+    kind = type(value)
+    torch = sys.modules.get("torch")
+    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if kind is numpy.ndarray:
+        return f"an array of shape {value.shape}"
+    if is_a(value, types.GeneratorType):
+        return "a generator"
+    if is_a(value, types.CoroutineType):
+        value.close()
+        return "a coroutine"
+    if is_a(value, type):
+        return "a class"
+    if is_a(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
+        return "a function"
+    names = {str: "a string", bool: "a bool", int: "an integer", float: "a number",
+             list: "a list", tuple: "a tuple", dict: "a dict", set: "a set",
+             complex: "a complex number", bytes: "bytes", types.ModuleType: "a module"}
+    if kind in names:
+        return names[kind]
+    name = type.__getattribute__(kind, "__name__")
+    return f"an object of type {name}"
+
+
+def _hint_for(value):
+    if value is None:
+        return "a function hands its result back with `return`."
+    if is_a(value, types.GeneratorType):
+        return "use `return`, not `yield`."
+    if is_a(value, (types.FunctionType, types.MethodType)):
+        return "call it: a name without brackets is the function itself."
+    if is_a(value, type):
+        return "make an object of it: a name without brackets is the class itself."
+    return "what type should the last line hand back?"
+
+
+def require_shape(reading, shape, hints=()):
+    """Refuse unless the numbers have this shape.
+
+    Parameters
+    ----------
+    reading : Reading
+        What came back.
+    shape : tuple of int
+        What is wanted.
+    hints : sequence of (shape, wrong, hint)
+        The sentences for shapes that tell which mistake was made.
+    """
+    came = reading.numbers.shape
+    if came == shape:
+        return
+    for known, wrong, hint in hints:
+        if came == known:
+            raise Refusal("It runs.", wrong, hint)
+    raise Refusal("It runs.", f"It returns numbers of shape {came}; {shape} is wanted.",
+                  "print the shape of each array on the way.")
+
+
+def require_finite(reading, what):
+    """Refuse nan and infinities."""
+    if not numpy.isfinite(reading.numbers).all():
+        raise Refusal("It runs and returns numbers of the right shape.",
+                      f"Some of {what} are nan or infinite.",
+                      "where does it divide by zero, or grow without end?")
+
+
+def require_precision(reading, dtype, library):
+    """Refuse float64 data that come back rounded to float32, whole numbers, and the like."""
+    came = reading.dtype
+    if library == "torch" and reading.kind == "tensor":
+        fits = came == dtype
+    else:
+        fits = came == "float64" or came == dtype
+    if not fits:
+        raise Refusal("It returns numbers of the right shape.",
+                      f"The dtype is wrong: {dtype} went in, {came} came back.",
+                      "make new arrays with the dtype of the data.")
+
+
+def require_kind(reading, library):
+    """Refuse a NumPy array where tensors went in, and the reverse."""
+    wrong = {"numpy": "tensor", "torch": "array"}[library]
+    if reading.kind == wrong:
+        names = {"tensor": "a torch tensor", "array": "a NumPy array"}
+        right = {"numpy": "NumPy arrays", "torch": "torch tensors"}[library]
+        raise Refusal("It returns numbers of the right shape.",
+                      f"It returns {names[wrong]}, although {right} went in.",
+                      "stay in one library from the first line to the last.")
+
+
+def close(given, wanted, scale, dtype):
+    """Return whether two arrays agree within the rounding of ``dtype``.
+
+    Parameters
+    ----------
+    given, wanted : array
+        Of the same shape, else they do not agree.
+    scale : array or float
+        The size of the terms that were added up; rounding is proportional to it.
+    dtype : str
+        "float32" or "float64".
+    """
+    given, wanted = numpy.asarray(given), numpy.asarray(wanted)
+    if given.shape != wanted.shape:
+        return False
+    return bool(numpy.all(numpy.abs(given - wanted) <= TOLERANCE[dtype] * numpy.asarray(scale)))
+
+
+def to_library(array, library):
+    """Return a fresh copy of a NumPy array, as a torch tensor if ``library`` is "torch"."""
+    if library == "numpy":
+        return numpy.array(array)
+    import torch
+
+    return torch.from_numpy(numpy.array(array))
