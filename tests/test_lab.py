@@ -10,7 +10,7 @@ from polylab.lab import HandFit, Question
 
 
 def pixels(widget):
-    return numpy.asarray(Image.open(io.BytesIO(widget.picture.value)))
+    return numpy.asarray(Image.open(io.BytesIO(widget.picture.value)).convert("RGB"))
 
 
 def test_hand_fit_starts_at_the_zero_polynomial():

@@ -156,7 +156,7 @@ class _HandFitPicture:
         gauge_axes.text(0.32, goal * 1.12, f"goal {goal:g}", color=_GOAL, fontsize=11)
         (self._bar,) = gauge_axes.plot([0.15, 0.15], [_EMPTY, _EMPTY], color=FIT, linewidth=16,
                                        solid_capstyle="butt")
-        self._frame = Frame(figure, [self._curve, self._bar])
+        self._frame = Frame(figure, [self._curve, self._bar], colours=(FIT,))
 
     def png(self, coefficients, loss):
         """Return the picture for these coefficients and their loss, as PNG bytes."""

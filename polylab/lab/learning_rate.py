@@ -1,0 +1,313 @@
+"""The learning-rate lab: drag the rate and see what every step of the training does."""
+
+import html
+from dataclasses import replace
+
+import ipywidgets
+
+from polylab.descent import OPTIMISERS
+from polylab.lab.challenges import CHALLENGES
+from polylab.lab.experiment import REDUCTIONS, STARTS, TARGETS, Experiment
+from polylab.lab.run_picture import draw_run
+from polylab.lab.words import OUTCOME_MEANINGS, explain, rate_text
+from polylab.polynomial import BASES
+
+_STEPS = (100, 200, 500, 1000, 2000, 5000, 10_000)
+_KEPT = 4  # earlier runs on the picture; the oldest goes first
+_FRAMES = 100  # pictures in an animation from the first step to the last
+_OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
+                    "rmsprop": "RMSprop", "adam": "Adam"}
+_START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
+_WIDE = {"description_width": "90px"}
+
+
+class LearningRateLab(ipywidgets.VBox):
+    """Choose how a cubic is trained, predict what happens, and see it at once.
+
+    Every control is a public widget, so the lab can be driven and read without a browser:
+    ``lab.learning_rate.value = 3e-6``, then ``lab.trajectory.outcome``.
+
+    Parameters
+    ----------
+    predict_first : bool
+        Whether a run stays hidden until the learner has predicted its outcome. Switch it off for
+        a demonstration; the checkbox ``predict_first`` does the same later.
+
+    Attributes
+    ----------
+    learning_rate, momentum, steps, seed : ipywidgets widgets
+        Numbers of the run; ``momentum`` and ``seed`` are enabled where they matter.
+    optimiser, basis, start, target, reduction : ipywidgets widgets
+        Choices of the run, as in :class:`polylab.lab.experiment.Experiment`.
+    predict_first : ipywidgets.Checkbox
+        Whether to predict before a run is shown.
+    prediction : ipywidgets.ToggleButtons
+        The learner's prediction, one of ``polylab.descent.OUTCOMES``; None before it is made.
+    challenge : ipywidgets.Dropdown
+        Name of a challenge, or None.
+    step : ipywidgets.IntSlider
+        The step that the fit is drawn for.
+    play : ipywidgets.Play
+        Moves ``step`` from the first to the last.
+    keep, reset : ipywidgets.Button
+        Keep the run as a faint line; go back to how the lab was opened.
+    picture, words, verdict : ipywidgets.Image, ipywidgets.HTML
+        What the learner sees.
+    experiment : polylab.lab.experiment.Experiment
+        The settings as they stand.
+    trajectory : polylab.descent.Trajectory
+        The run that follows from them.
+    earlier : tuple of Experiment
+        The runs that are drawn as faint lines.
+    score : tuple of two ints
+        Right predictions, and predictions made.
+    hidden : bool
+        Whether the run is still to be predicted.
+    """
+
+    def __init__(self, predict_first=True):
+        if not isinstance(predict_first, bool):
+            raise TypeError("predict_first must be True or False, "
+                            f"got {type(predict_first).__name__} {predict_first!r}")
+        self._predict_at_first = predict_first
+        self._quiet = False
+        self._make_controls()
+        self._begin()
+        for control in self._settings:
+            control.observe(self._settings_changed, "value")
+        self.predict_first.observe(self._settings_changed, "value")
+        self.prediction.observe(self._predicted, "value")
+        self.challenge.observe(self._challenge_chosen, "value")
+        self.step.observe(self._show, "value")
+        self.play.observe(self._played, "value")
+        self.play.observe(self._play_pressed, "playing")
+        self.keep.on_click(self._keep_pressed)
+        self.reset.on_click(self._reset_pressed)
+        super().__init__(self._rows())
+        self._settings_changed()
+
+    # State that the outside reads.
+
+    @property
+    def experiment(self):
+        """The settings as they stand, an :class:`polylab.lab.experiment.Experiment`."""
+        return self._experiment
+
+    @property
+    def trajectory(self):
+        """The run that follows from the settings, a :class:`polylab.descent.Trajectory`."""
+        return self._experiment.trajectory
+
+    @property
+    def hidden(self):
+        """Whether the run is still to be predicted."""
+        return self.predict_first.value and self.prediction.value is None
+
+    def __repr__(self):
+        """Return the state in one line; a run still to be predicted keeps its secret."""
+        run = self._experiment
+        outcome = "to be predicted" if self.hidden else self.trajectory.outcome
+        return (f"LearningRateLab({run.optimiser}, rate {rate_text(run.rate)}, {run.basis}, "
+                f"{run.steps} steps: {outcome})")
+
+    # Controls.
+
+    def _make_controls(self):
+        self.learning_rate = ipywidgets.FloatLogSlider(
+            value=1e-6, base=10, min=-8, max=0, step=0.004, description="Learning rate",
+            readout_format=".3e", continuous_update=True, style=_WIDE,
+            layout=ipywidgets.Layout(width="98%"))
+        self.optimiser = _dropdown("Optimiser", {_OPTIMISER_NAMES[name]: name
+                                                 for name in OPTIMISERS})
+        self.momentum = ipywidgets.FloatSlider(
+            value=0.8, min=0, max=0.99, step=0.01, description="Momentum",
+            continuous_update=True, style=_WIDE, layout=ipywidgets.Layout(width="300px"))
+        self.basis = _dropdown("Basis", BASES)
+        self.steps = ipywidgets.SelectionSlider(
+            options=[(f"{steps:,}", steps) for steps in _STEPS], value=2000, description="Steps",
+            style=_WIDE, layout=ipywidgets.Layout(width="300px"))
+        self.start = _dropdown("Start", {_START_NAMES[name]: name for name in STARTS})
+        self.seed = ipywidgets.BoundedIntText(
+            value=0, min=0, max=9999, description="Seed", style=_WIDE,
+            layout=ipywidgets.Layout(width="300px"))
+        self.target = _dropdown("Target", TARGETS)
+        self.reduction = ipywidgets.ToggleButtons(
+            options=REDUCTIONS, description="Loss",
+            tooltips=["sum of squared errors", "mean of squared errors"],
+            style={**_WIDE, "button_width": "90px"})
+        self._settings = (self.learning_rate, self.optimiser, self.momentum, self.basis,
+                          self.steps, self.start, self.seed, self.target, self.reduction)
+        self.predict_first = ipywidgets.Checkbox(
+            value=self._predict_at_first, description="Predict first", indent=False,
+            layout=ipywidgets.Layout(width="130px"))
+        self.prediction = ipywidgets.ToggleButtons(
+            options=tuple(OUTCOME_MEANINGS), value=None, description="Prediction",
+            tooltips=list(OUTCOME_MEANINGS.values()),
+            style={**_WIDE, "button_width": "100px"})
+        self.challenge = _dropdown("Challenge", {"none": None,
+                                                 **{name: name for name in CHALLENGES}})
+        self.play = ipywidgets.Play(value=0, min=0, max=2000, step=2000 // _FRAMES, interval=80,
+                                    description="Play the training")
+        self.step = ipywidgets.IntSlider(
+            value=2000, min=0, max=2000, description="Step", continuous_update=True,
+            style=_WIDE, layout=ipywidgets.Layout(width="460px"))
+        self.keep = ipywidgets.Button(description="Keep this run",
+                                      tooltip="Keep the loss of this run as a faint line")
+        self.reset = ipywidgets.Button(description="Reset", tooltip="Back to how the lab opened")
+        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self.words, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
+
+    def _rows(self):
+        wrap = ipywidgets.Layout(flex_flow="row wrap")
+        return [
+            self.learning_rate,
+            ipywidgets.HBox([self.optimiser, self.basis, self.target,
+                             self.momentum, self.steps, self.reduction,
+                             self.start, self.seed, self.challenge], layout=wrap),
+            ipywidgets.HBox([self.predict_first, self.prediction], layout=wrap),
+            self.words,
+            self.verdict,
+            self.picture,
+            ipywidgets.HBox([self.play, self.step, self.keep, self.reset], layout=wrap),
+        ]
+
+    # What the controls do.
+
+    def _begin(self):
+        """Put every control back to where it stood when the lab was opened."""
+        self._quiet = True
+        self._take(Experiment())
+        self.predict_first.value = self._predict_at_first
+        self.challenge.value = None
+        self._quiet = False
+        self._experiment = self._read()
+        self.earlier, self._seen, self.score = (), {}, (0, 0)
+
+    def _take(self, experiment):
+        self.learning_rate.value = experiment.rate
+        for name in ("optimiser", "momentum", "basis", "steps", "start", "seed", "target",
+                     "reduction"):
+            getattr(self, name).value = getattr(experiment, name)
+
+    def _read(self):
+        return Experiment(
+            self.learning_rate.value, self.optimiser.value, self.momentum.value, self.basis.value,
+            self.steps.value, self.start.value, self.seed.value, self.target.value,
+            self.reduction.value)
+
+    def _settings_changed(self, _change=None):
+        if self._quiet:
+            return
+        before, self._experiment = self._experiment, self._read()
+        self._quiet = True
+        now = self._experiment
+        if (before.target, before.reduction) != (now.target, now.reduction):
+            self.earlier = ()  # their losses have another floor or another scale
+        elif _choices(before) != _choices(now) and before in self._seen:
+            self._keep(before)
+        self.momentum.disabled = now.optimiser != "momentum"
+        self.seed.disabled = now.start != "random"
+        self.prediction.value = None
+        self.play.playing = False
+        self.play.max = self.step.max = now.steps
+        self.play.step = max(1, now.steps // _FRAMES)
+        self.step.value = now.steps
+        self._quiet = False
+        self._show()
+
+    def _predicted(self, _change):
+        if self._quiet or self.prediction.value is None:
+            return
+        right, made = self.score
+        self.score = right + (self.prediction.value == self.trajectory.outcome), made + 1
+        self._show()
+
+    def _challenge_chosen(self, _change):
+        if self._quiet:
+            return
+        self._seen = {}
+        if self.challenge.value is not None:
+            self._quiet = True
+            self._take(CHALLENGES[self.challenge.value].begin)
+            self._quiet = False
+        self._settings_changed()
+
+    def _played(self, _change):
+        if not self._quiet:
+            self.step.value = self.play.value
+
+    def _play_pressed(self, change):
+        if change.new and self.step.value >= self.step.max:
+            self.play.value = 0
+        elif change.new:
+            self.play.value = self.step.value
+
+    def _keep_pressed(self, _button):
+        if not self.hidden:
+            self._keep(self._experiment)
+            self._show()
+
+    def _reset_pressed(self, _button):
+        self._begin()
+        self._settings_changed()
+
+    def _keep(self, experiment):
+        self.earlier = (*(run for run in self.earlier if run != experiment), experiment)[-_KEPT:]
+
+    # What the learner sees.
+
+    def _show(self, _change=None):
+        if self._quiet:
+            return
+        challenge = CHALLENGES.get(self.challenge.value)
+        reveal_limit = challenge is None or not challenge.hides_limit
+        hidden = self.hidden
+        if not hidden:
+            # A copy: the run's arrays, which the experiment holds, need not stay in memory.
+            self._seen.setdefault(replace(self._experiment), self.trajectory.outcome)
+        self.prediction.disabled = not self.predict_first.value or not hidden
+        self.picture.value = draw_run(self._experiment, self.step.value, hidden, self.earlier,
+                                      reveal_limit)
+        self.words.value = f"<p>{html.escape(self._sentence(hidden, reveal_limit))}</p>"
+        self.verdict.value = self._challenge_words(challenge, hidden)
+
+    def _sentence(self, hidden, reveal_limit):
+        run = self._experiment
+        if hidden:
+            meanings = "; ".join(f"{name}: {meaning}" for name, meaning
+                                 in OUTCOME_MEANINGS.items())
+            return (f"Predict what {run.steps:,} steps at rate {rate_text(run.rate)} do. "
+                    f"({meanings}.)")
+        sentence = explain(run, reveal_limit)
+        if self.predict_first.value:
+            verdict = ("Right" if self.prediction.value == self.trajectory.outcome
+                       else f"You said {self.prediction.value}: not this time")
+            sentence = f"{verdict}. {sentence} Score: {self.score[0]} of {self.score[1]}."
+        if self.step.value < run.steps:
+            loss = self.trajectory.losses[self.step.value]
+            sentence += f" Shown: step {self.step.value:,}, loss {loss:.5g}."
+        return sentence
+
+    def _challenge_words(self, challenge, hidden):
+        if challenge is None:
+            return ""
+        if hidden:
+            return f"<p><b>Challenge.</b> {html.escape(challenge.goal)}</p>"
+        reached, sentence = challenge.verdict(self._experiment, self._seen)
+        mark = "<b>✓ Done.</b>" if reached else "<b>Not yet.</b>"
+        return (f"<p><b>Challenge.</b> {html.escape(challenge.goal)}<br>"
+                f"{mark} {html.escape(sentence)}</p>")
+
+
+def _dropdown(description, options):
+    if isinstance(options, dict):
+        options = [(label, value if not callable(value) else label)
+                   for label, value in options.items()]
+    return ipywidgets.Dropdown(options=options, description=description, style=_WIDE,
+                               layout=ipywidgets.Layout(width="300px"))
+
+
+def _choices(experiment):
+    """Return the settings that are chosen, not dragged: a new choice keeps the earlier run."""
+    return (experiment.optimiser, experiment.basis, experiment.steps, experiment.start,
+            experiment.seed)
