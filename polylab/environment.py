@@ -211,8 +211,9 @@ def _installed(name):
 
 
 def _numbers(version):
-    """Return the leading numbers of a version or of a limit: ``">=2.6"`` gives (2, 6)."""
-    return tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
+    """Return the three numbers of a version or of a limit: ``">=2.6"`` gives (2, 6, 0)."""
+    numbers = [int(digits) for digits in re.findall(r"\d+", version)]
+    return tuple([*numbers, 0, 0][:3])
 
 
 def _table(rows):

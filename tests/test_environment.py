@@ -111,14 +111,14 @@ def test_optional_packages_are_not_missed(pretend, name):
         ("2.6.0+cu124", "ok"),
         ("2.10.0", "ok"),
         ("2.99.0rc1", "ok"),
-        ("3.0.0", "too new"),
+        ("3", "too new"),
     ],
 )
 def test_state_of_a_package(found, state):
     assert Package("torch", ">=2.6,<3", "tensors", found).state == state
 
 
-@pytest.mark.parametrize("found", ["0.9", "1.0", "1.9", "2.0", "2.0.1", "2.6.0", "2.13.0", "3.0"])
+@pytest.mark.parametrize("found", ["0.9", "1.9", "2", "2.0.1", "2.6", "2.13.0", "3", "5"])
 @pytest.mark.parametrize("name", [name for name, *_ in NEEDED])
 def test_state_agrees_with_packaging(name, found):
     wanted = next(wanted for other, wanted, _ in NEEDED if other == name)
