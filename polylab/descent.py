@@ -1,0 +1,762 @@
+"""What a training run does, step by step, without running through the data.
+
+For a model that is linear in its coefficients the summed squared error is a quadratic bowl. Its
+shape is known once 2 XᵀX is known, a k × k matrix, so a run of any optimiser can be followed on
+k numbers instead of n points. Seen along the axes of the bowl (its eigenvectors), gradient
+descent is even simpler: each axis has its own recurrence, with a closed form.
+"""
+
+import itertools
+import math
+import numbers
+from functools import cached_property
+
+import numpy
+
+from polylab.arrays import require_finite
+
+OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
+OUTCOMES = ("converges", "oscillates", "diverges", "crawls")
+NEAR = 1.01
+"""A loss is near the floor when it is within 1 % of it."""
+
+# torch.optim's own, except momentum: its default there is 0, which is plain descent.
+_DEFAULTS = {
+    "sgd": {},
+    "momentum": {"momentum": 0.9},
+    "rmsprop": {"alpha": 0.99, "eps": 1e-8},
+    "adam": {"betas": (0.9, 0.999), "eps": 1e-8},
+}
+_LARGEST = float(numpy.finfo(numpy.float64).max)
+_SMALLEST = float(numpy.finfo(numpy.float64).tiny)
+
+
+class LeastSquares:
+    """A least-squares problem, summed up so that training never needs the data again.
+
+    The loss is L(θ) = Σ (Xθ − y)², or that sum divided by n. Along the eigenvectors v_i of its
+    Hessian it is a sum of separate parabolas: L(θ) = L* + ½ Σ λ_i z_i² with z_i = v_i · (θ − θ*).
+
+    Parameters
+    ----------
+    features : numpy.ndarray, shape (n, k), float32 or float64
+        One column per coefficient, as :func:`polylab.polynomial.features` returns them; n >= k.
+    y : numpy.ndarray, shape (n,), float32 or float64
+        Targets.
+    reduction : {"sum", "mean"}
+        ``sum`` adds up the squared errors; ``mean`` divides their sum by n, so that every
+        eigenvalue is n times smaller and every learning rate below n times larger.
+
+    Attributes
+    ----------
+    hessian : numpy.ndarray, shape (k, k)
+        Second derivatives of the loss: 2 XᵀX for the sum.
+    optimum : numpy.ndarray, shape (k,)
+        The best coefficients θ*.
+    floor : float
+        The loss at the optimum; no run can get below it.
+    eigenvalues : numpy.ndarray, shape (k,)
+        Curvatures λ of the loss, smallest first: mode 0 is the slowest, mode −1 the fastest.
+    eigenvectors : numpy.ndarray, shape (k, k)
+        Column i is the direction of mode i, of length 1, its largest entry positive.
+    reduction : str
+        As given.
+    rounding : float
+        Losses this close together cannot be told apart: ε Σ y², with ε that of float64.
+
+    Raises
+    ------
+    TypeError
+        If ``features`` or ``y`` is not a NumPy array of float32 or float64.
+    ValueError
+        If a shape does not fit, a number is not finite or its square overflows, there are fewer
+        points than columns, the columns are not linearly independent, or ``reduction`` is unknown.
+
+    Notes
+    -----
+    Everything is computed in float64, which holds float32 data exactly. Eigenvalues come from the
+    singular values s of X, λ = 2 s², because forming XᵀX first would lose half the digits of the
+    smallest one.
+
+    References
+    ----------
+    Goh, "Why Momentum Really Works", Distill, 2017.
+    """
+
+    def __init__(self, features, y, reduction="sum"):
+        for name, array in (("features", features), ("y", y)):
+            _require_floats(name, array)
+        if features.ndim != 2 or not 1 <= features.shape[1] <= features.shape[0]:
+            raise ValueError("features must have shape (n, k) with n >= k >= 1, "
+                             f"got {features.shape}")
+        if y.shape != features.shape[:1]:
+            raise ValueError(f"y must have shape ({features.shape[0]},), got {y.shape}")
+        require_finite("features", features)
+        require_finite("y", y)
+        if reduction not in ("sum", "mean"):
+            raise ValueError(f"reduction must be sum or mean, got {reduction!r}")
+
+        precision = numpy.finfo(features.dtype).eps
+        features, y = features.astype(numpy.float64), y.astype(numpy.float64)
+        divisor = 1 if reduction == "sum" else features.shape[0]
+        left, singular, right = numpy.linalg.svd(features, full_matrices=False)
+        independent = singular > features.shape[0] * precision * singular[0]
+        if not independent.all():
+            raise ValueError("features must have linearly independent columns, "
+                             f"got columns of rank {independent.sum()} instead of "
+                             f"{features.shape[1]}")
+        with numpy.errstate(over="ignore", under="ignore"):
+            curvatures = 2 * singular**2 / divisor
+            energy = float(y @ y) / divisor
+        if curvatures[-1] < _SMALLEST or not numpy.isfinite([curvatures[0], energy]).all():
+            raise ValueError("features and y must have squares within the range of float64, got "
+                             f"singular values {singular[-1]:.3g} to {singular[0]:.3g} and "
+                             f"targets up to {abs(y).max():.3g}")
+
+        order = slice(None, None, -1)
+        directions = right.T[:, order]
+        largest = numpy.take_along_axis(directions, abs(directions).argmax(0)[None], 0)
+        best = right.T @ ((left.T @ y) / singular)
+        residual = y - features @ best
+        self.reduction = reduction
+        self.hessian = _frozen(2 * features.T @ features / divisor)
+        self.optimum = _frozen(best)
+        self.floor = float(residual @ residual) / divisor
+        self.eigenvalues = _frozen(curvatures[order])
+        self.eigenvectors = _frozen(directions * numpy.sign(largest))
+        self.rounding = float(numpy.finfo(numpy.float64).eps) * energy
+
+    def __repr__(self):
+        """Return one line: size, floor and limit."""
+        return (f"LeastSquares({len(self.optimum)} coefficients, {self.reduction}: floor "
+                f"{self.floor:.6g}, largest stable rate {self.largest_stable_rate:.6g})")
+
+    @property
+    def largest_stable_rate(self):
+        """The rate above which plain descent diverges: 2 / λmax, a float."""
+        return 2 / float(self.eigenvalues[-1])
+
+    @property
+    def best_rate(self):
+        """The constant rate at which the slowest mode shrinks fastest: 2 / (λmin + λmax)."""
+        return 2 / float(self.eigenvalues[0] + self.eigenvalues[-1])
+
+    @property
+    def condition_number(self):
+        """How much steeper the bowl is along its fastest mode than its slowest: λmax / λmin."""
+        return float(self.eigenvalues[-1] / self.eigenvalues[0])
+
+    @property
+    def best_heavy_ball(self):
+        """The pair (rate, momentum) at which heavy ball's slowest mode shrinks fastest.
+
+        With r = √λmin and R = √λmax: rate (2 / (R + r))², momentum ((R − r) / (R + r))²
+        (Polyak, "Some methods of speeding up the convergence of iteration methods", 1964).
+        """
+        low, high = math.sqrt(self.eigenvalues[0]), math.sqrt(self.eigenvalues[-1])
+        return (2 / (high + low)) ** 2, ((high - low) / (high + low)) ** 2
+
+    def loss(self, coefficients):
+        """Return the loss of one or many sets of coefficients.
+
+        Parameters
+        ----------
+        coefficients : array, shape (..., k), or sequence of k numbers
+            In the order of the columns of ``features``; the last axis runs over coefficients.
+
+        Returns
+        -------
+        float, or numpy.ndarray of shape (...)
+            The loss; ``inf`` where a coefficient is infinite or the loss overflows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``coefficients`` are not real numbers, hold nan, or have the wrong shape.
+        """
+        coefficients = self._coefficients(coefficients)
+        if numpy.isnan(coefficients).any():
+            raise ValueError("coefficients must be numbers, got nan")
+        finite = numpy.isfinite(coefficients).all(-1)
+        safe = numpy.where(finite[..., None], coefficients, self.optimum)
+        with numpy.errstate(over="ignore", invalid="ignore"):
+            losses = self._loss_of_modes((safe - self.optimum) @ self.eigenvectors)
+        losses = numpy.where(finite, losses, numpy.inf)
+        return losses if losses.ndim else float(losses)
+
+    def gradient(self, coefficients):
+        """Return the gradient of the loss, H (θ − θ*), for one or many sets of coefficients.
+
+        Parameters
+        ----------
+        coefficients : array, shape (..., k), or sequence of k numbers
+            Finite; the last axis runs over coefficients.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., k)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``coefficients`` are not finite real numbers or have the wrong shape.
+        """
+        coefficients = self._coefficients(coefficients)
+        require_finite("coefficients", coefficients)
+        return (coefficients - self.optimum) @ self.hessian
+
+    def descend(self, start, rate, steps, optimiser="sgd", *,
+                momentum=None, alpha=None, betas=None, eps=None):
+        """Return what a training run would do, as a :class:`Trajectory`.
+
+        Parameters
+        ----------
+        start : array, shape (k,), or sequence of k numbers
+            Coefficients before the first update; finite, with a finite loss.
+        rate : float, or array of shape (r,)
+            Learning rate, positive and finite. An array means one run per rate, all at once.
+            Zero is refused: such a run never leaves its start.
+        steps : int
+            Number of updates, at least 0.
+        optimiser : {"sgd", "momentum", "rmsprop", "adam"}
+            Which rule of torch.optim makes the updates; ``momentum`` is its SGD with momentum
+            (heavy ball): v ← m v + g, θ ← θ − η v, with v = g at the first step.
+        momentum : float, optional
+            For ``momentum``: m in [0, 1), 0.9 if left out.
+        alpha : float, optional
+            For ``rmsprop``: how much of the average of g² is kept at a step, in [0, 1), 0.99 if
+            left out.
+        betas : pair of floats, optional
+            For ``adam``: how much of the averages of g and of g² is kept, each in [0, 1),
+            (0.9, 0.999) if left out.
+        eps : float, optional
+            For ``rmsprop`` and ``adam``: added to the root of the average, positive, 1e-8 if left
+            out.
+
+        Returns
+        -------
+        Trajectory
+            Its arrays are computed when they are first asked for.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of the wrong kind.
+        ValueError
+            If a number is out of range, a shape does not fit, the optimiser is unknown, or it
+            does not use an argument that was given.
+        """
+        start = _numbers("start", start)
+        if start.shape != self.optimum.shape:
+            raise ValueError(f"start must have shape {self.optimum.shape}, got {start.shape}")
+        require_finite("start", start)
+        if not math.isfinite(self.loss(start)):
+            raise ValueError("start must have a finite loss, got one that overflows")
+        rate = _rates(rate)
+        if isinstance(steps, bool) or not isinstance(steps, numbers.Integral):
+            raise TypeError(f"steps must be an integer, got {type(steps).__name__} {steps!r}")
+        if steps < 0:
+            raise ValueError(f"steps must be at least 0, got {steps}")
+        if optimiser not in OPTIMISERS:
+            raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, "
+                             f"got {optimiser!r}")
+        given = {"momentum": momentum, "alpha": alpha, "betas": betas, "eps": eps}
+        return Trajectory(self, start, rate, int(steps), optimiser, _settings(optimiser, given))
+
+    def _coefficients(self, coefficients):
+        coefficients = _numbers("coefficients", coefficients)
+        if coefficients.shape[-1:] != self.optimum.shape:
+            raise ValueError(f"coefficients must have shape (..., {len(self.optimum)}), "
+                             f"got {coefficients.shape}")
+        return coefficients
+
+    def _loss_of_modes(self, amplitudes):
+        return self.floor + (amplitudes**2 @ self.eigenvalues) / 2
+
+
+class Trajectory:
+    """A training run, or one run per learning rate; made by :meth:`LeastSquares.descend`.
+
+    Shapes are for one rate. When ``rate`` has shape (r,), every array has a first axis of
+    length r, one run per rate, and ``outcome`` is an array too.
+
+    A run that overflows holds ``inf`` from there on, never nan, and no warning is given.
+
+    Attributes
+    ----------
+    problem : LeastSquares
+        What is being fitted.
+    start : numpy.ndarray, shape (k,)
+        Coefficients before the first update.
+    rate : float or numpy.ndarray of shape (r,)
+        Learning rate, or one for each run.
+    steps : int
+        Number of updates.
+    optimiser : str
+        The update rule.
+    settings : dict
+        The rule's other numbers, under their names in torch.optim.
+    """
+
+    def __init__(self, problem, start, rate, steps, optimiser, settings):
+        self.problem = problem
+        self.start = _frozen(start)
+        self.rate = rate
+        self.steps = steps
+        self.optimiser = optimiser
+        self.settings = settings
+        self._rates = numpy.atleast_1d(rate)
+        self._first_amplitudes = (start - problem.optimum) @ problem.eigenvectors
+
+    def __repr__(self):
+        """Return one line: the settings and, of a single run, what became of it."""
+        if self._many:
+            return (f"Trajectory({self.optimiser}, {len(self._rates)} rates from "
+                    f"{self._rates.min():.4g} to {self._rates.max():.4g}, {self.steps} steps)")
+        return (f"Trajectory({self.optimiser}, rate {self.rate:.4g}, {self.steps} steps: "
+                f"{self.outcome}, loss {self.losses[0]:.6g} to {self.losses[-1]:.6g})")
+
+    @cached_property
+    def losses(self):
+        """Losses, shape (steps + 1,): ``losses[t]`` before update t, the last after them all."""
+        with numpy.errstate(all="ignore"):
+            losses = self._compute_losses()
+        if not numpy.isfinite(losses).all():
+            overflowed = ~numpy.isfinite(losses)
+            losses[numpy.logical_or.accumulate(overflowed, axis=-1)] = numpy.inf
+        return self._public(losses)
+
+    @cached_property
+    def amplitudes(self):
+        """Distances z to the optimum along each eigenvector, shape (steps + 1, k)."""
+        with numpy.errstate(all="ignore"):
+            amplitudes = self._compute_amplitudes()
+        amplitudes[numpy.isnan(amplitudes)] = numpy.inf
+        return self._public(amplitudes)
+
+    @cached_property
+    def coefficients(self):
+        """Coefficients, shape (steps + 1, k): before each update, and after them all."""
+        problem = self.problem
+        with numpy.errstate(all="ignore"):
+            if self._adaptive:
+                coefficients = self._offsets.transpose(2, 0, 1) + problem.optimum
+            else:
+                amplitudes = self._compute_amplitudes()
+                coefficients = amplitudes @ problem.eigenvectors.T + problem.optimum
+                coefficients[~numpy.isfinite(amplitudes).all(-1)] = numpy.inf
+        return self._public(coefficients)
+
+    @property
+    def factors(self):
+        """What one step multiplies each mode by, shape (k,); a mode grows if its size is over 1.
+
+        For ``sgd`` 1 − ηλ, real. For ``momentum`` the root of r² − (1 + m − ηλ) r + m that is
+        larger in size, complex; where the two roots are a conjugate pair the mode swings, and the
+        one with the positive imaginary part is given.
+
+        Raises
+        ------
+        ValueError
+            For ``rmsprop`` and ``adam``: their steps are not a linear function of the mode.
+        """
+        self._require_linear("factors")
+        products = self._products
+        if self.optimiser == "sgd":
+            return self._public(1 - products)
+        middle, size, conjugate = _heavy_ball_roots(products, self.settings["momentum"])
+        factors = numpy.empty(products.shape, dtype=numpy.complex128)
+        factors.real = middle + numpy.where(conjugate, 0, numpy.where(middle < 0, -size, size))
+        factors.imag = numpy.where(conjugate, size, 0)
+        return self._public(factors)
+
+    @property
+    def dominant_mode(self):
+        """Index of the mode with the factor of largest size: the last to settle, or to explode.
+
+        An int, or an array of shape (r,). Of several equal ones, the slowest.
+        """
+        dominant = abs(self.factors).argmax(-1)
+        return dominant if self._many else int(dominant)
+
+    @property
+    def largest_stable_rate(self):
+        """The rate above which this optimiser diverges on this problem, a float.
+
+        2 / λmax for ``sgd``, 2 (1 + m) / λmax for ``momentum``.
+
+        Raises
+        ------
+        ValueError
+            For ``rmsprop`` and ``adam``, which have no such limit.
+        """
+        self._require_linear("largest_stable_rate")
+        return float(self._limits[-1])
+
+    def steps_to(self, ratio=NEAR):
+        """Return after how many updates the loss is first at or below ``ratio`` times the floor.
+
+        Parameters
+        ----------
+        ratio : float
+            At least 1; 1.01 means within 1 % of the best possible loss.
+
+        Returns
+        -------
+        int, or float for an array of rates, shape (r,)
+            ``inf`` if the run does not get there.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``ratio`` is not a number of at least 1.
+
+        Notes
+        -----
+        A loss also counts as reached within ``problem.rounding`` of it, so that a fit without any
+        error, whose floor is nothing but rounding, can be reached.
+        """
+        ratio = _number("ratio", ratio)
+        if ratio < 1:
+            raise ValueError(f"ratio must be at least 1, got {ratio}")
+        reached = self.losses <= self._level(ratio, self.problem.floor)
+        first = reached.argmax(-1)
+        if self._many:
+            return numpy.where(reached.any(-1), first, numpy.inf)
+        return int(first) if reached.any() else math.inf
+
+    @cached_property
+    def outcome(self):
+        """What becomes of the run, one of ``OUTCOMES``; for an array of rates, one for each.
+
+        The first of these that holds:
+
+        ``diverges``
+            ``sgd`` and ``momentum``: a mode that is present at the start, if only by rounding,
+            grows at every step; the rate is above ``largest_stable_rate``, however few the steps.
+            ``rmsprop`` and ``adam``, whose steps are bounded: the loss is still climbing; the last
+            is the highest of the run and more than 1 % above the first.
+        ``oscillates``
+            ``sgd``: a mode that is present at the start overshoots, its factor 1 − ηλ is
+            negative; its *coefficients* swing to and fro while the *loss* never rises. This is
+            so above 1 / λmax. The other optimisers: the *loss* itself swings; somewhere it is
+            more than 1 % above an earlier loss.
+        ``converges``
+            The last loss is within 1 % of the floor.
+        ``oscillates``, again
+            ``rmsprop`` and ``adam``: the run ends bouncing between two points, at which the loss
+            may be the same; its last two updates undo more than half of each other.
+        ``crawls``
+            None of these: the run is on its way, but the steps are too few.
+
+        "Above" and "within" leave room for ``problem.rounding``.
+        """
+        losses = numpy.atleast_2d(self.losses)
+        last = losses[:, -1]
+        near = last <= self._level(NEAR, self.problem.floor)
+        if self._adaptive:
+            diverges = (last == losses.max(-1)) & (last > self._level(NEAR, losses[:, 0]))
+        else:
+            present = self._first_amplitudes != 0
+            diverges = ((self._rates[:, None] > self._limits) & present).any(-1)
+        if self.optimiser == "sgd":
+            swings = ((self._products > 1) & present).any(-1)
+        else:
+            lowest = numpy.minimum.accumulate(losses, axis=-1)
+            swings = (losses > self._level(NEAR, lowest)).any(-1)
+        outcome = numpy.select(
+            [diverges, swings, near, self._bounces],
+            ["diverges", "oscillates", "converges", "oscillates"], "crawls",
+        )
+        return outcome if self._many else str(outcome[0])
+
+    @property
+    def _many(self):
+        return numpy.ndim(self.rate) == 1
+
+    @property
+    def _adaptive(self):
+        return self.optimiser in ("rmsprop", "adam")
+
+    @property
+    def _limits(self):
+        """The rate above which each mode grows, shape (k,)."""
+        return 2 / self.problem.eigenvalues * (1 + self.settings.get("momentum", 0))
+
+    @property
+    def _products(self):
+        """ηλ of every run and mode, shape (r, k)."""
+        with numpy.errstate(over="ignore"):
+            return self._rates[:, None] * self.problem.eigenvalues
+
+    @property
+    def _bounces(self):
+        """Whether an adaptive run ends with two updates that cancel, shape (r,)."""
+        if not self._adaptive or self.steps < 2:
+            return numpy.zeros(len(self._rates), dtype=bool)
+        with numpy.errstate(all="ignore"):
+            before, last = numpy.diff(self._offsets[-3:], axis=0)
+            return numpy.linalg.norm(before + last, axis=0) < numpy.linalg.norm(last, axis=0) / 2
+
+    def _public(self, array):
+        return _frozen(array if self._many else array[0])
+
+    def _level(self, ratio, loss):
+        with numpy.errstate(over="ignore"):
+            return ratio * loss + self.problem.rounding
+
+    def _require_linear(self, name):
+        if self._adaptive:
+            raise ValueError(f"{name} must be asked of sgd or momentum, got {self.optimiser}")
+
+    def _compute_losses(self):
+        problem, first = self.problem, self._first_amplitudes
+        if self.optimiser == "sgd":
+            present = first != 0
+            weights = problem.eigenvalues[present] * first[present] ** 2 / 2
+            factors = 1 - self._products[:, present]
+            return problem.floor + _sum_of_powers(weights, factors**2, self.steps)
+        if self.optimiser == "momentum":
+            losses = numpy.full((len(self._rates), self.steps + 1), problem.floor)
+            for mode in range(len(first)):
+                amplitudes = self._heavy_ball_mode(mode, math.sqrt(problem.eigenvalues[mode] / 2))
+                losses += numpy.square(amplitudes, out=amplitudes)
+            return losses
+        to_modes = problem.eigenvectors.T * numpy.sqrt(problem.eigenvalues / 2)[:, None]
+        return problem.floor + ((to_modes @ self._offsets) ** 2).sum(1).T
+
+    def _compute_amplitudes(self):
+        if self._adaptive:
+            return self._offsets.transpose(2, 0, 1) @ self.problem.eigenvectors
+        mode = self._plain_mode if self.optimiser == "sgd" else self._heavy_ball_mode
+        return numpy.stack([mode(i) for i in range(len(self.start))], axis=-1)
+
+    def _plain_mode(self, mode):
+        first = self._first_amplitudes[mode]
+        factors = 1 - self._products[:, mode]
+        factors = numpy.where(first == 0, 0, factors)  # what is absent stays so: 0 times inf is nan
+        return _sum_of_powers(first, factors[:, None], self.steps)
+
+    def _heavy_ball_mode(self, mode, scale=1):
+        first = scale * self._first_amplitudes[mode]
+        if first == 0:
+            return numpy.zeros((len(self._rates), self.steps + 1))
+        return _heavy_ball(first, self._products[:, mode], self.settings["momentum"], self.steps)
+
+    @cached_property
+    def _offsets(self):
+        """Distances θ − θ* of an adaptive run, shape (steps + 1, k, r)."""
+        rule = _rmsprop if self.optimiser == "rmsprop" else _adam
+        offsets = numpy.empty((self.steps + 1, len(self.start), len(self._rates)))
+        offsets[0] = (self.start - self.problem.optimum)[:, None]
+        with numpy.errstate(all="ignore"):
+            rule(offsets, self.problem.hessian, self._rates, **self.settings)
+        overflowed = ~numpy.isfinite(offsets).all(axis=1, keepdims=True)
+        numpy.copyto(offsets, numpy.inf, where=numpy.logical_or.accumulate(overflowed))
+        return offsets
+
+
+def _rmsprop(offsets, hessian, rates, alpha, eps):
+    """Fill in ``offsets[1:]`` by torch.optim.RMSprop: s ← α s + (1 − α) g², θ ← θ − η g/(√s + ε).
+
+    The loop keeps s / (1 − α), which saves a multiplication per step.
+    """
+    rates, eps = rates / math.sqrt(1 - alpha), eps / math.sqrt(1 - alpha)
+    gradient, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
+    squares = numpy.zeros_like(offsets[0])
+    for before, after in itertools.pairwise(offsets):
+        numpy.matmul(hessian, before, out=gradient)
+        squares *= alpha
+        numpy.multiply(gradient, gradient, out=scratch)
+        squares += scratch
+        numpy.sqrt(squares, out=scratch)
+        scratch += eps
+        gradient /= scratch
+        gradient *= rates
+        numpy.subtract(before, gradient, out=after)
+
+
+def _adam(offsets, hessian, rates, betas, eps):
+    """Fill in ``offsets[1:]`` by torch.optim.Adam (Kingma and Ba, 2015, algorithm 1).
+
+    m ← β₁ m + (1 − β₁) g, s ← β₂ s + (1 − β₂) g², θ ← θ − η m̂ / (√ŝ + ε), with m̂ = m / (1 − β₁ᵗ)
+    and ŝ = s / (1 − β₂ᵗ) at step t = 1, 2, … The loop keeps m / (1 − β₁) and s / (1 − β₂), and
+    multiplies above and below the bar by the root that makes s out of ŝ.
+    """
+    first, second = betas
+    gradient, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
+    means, squares = numpy.zeros_like(offsets[0]), numpy.zeros_like(offsets[0])
+    for step in range(1, len(offsets)):
+        numpy.matmul(hessian, offsets[step - 1], out=gradient)
+        means *= first
+        means += gradient
+        squares *= second
+        gradient *= gradient
+        squares += gradient
+        root = math.sqrt((1 - second**step) / (1 - second))
+        numpy.sqrt(squares, out=scratch)
+        scratch += eps * root
+        numpy.divide(means, scratch, out=gradient)
+        gradient *= rates * (root * (1 - first) / (1 - first**step))
+        numpy.subtract(offsets[step - 1], gradient, out=offsets[step])
+
+
+def _sum_of_powers(weights, factors, steps):
+    """Return Σ_i weights[i] factors[r, i]^t for t = 0 … steps, shape (r, steps + 1).
+
+    With t = w q + p, a power is one entry of a short table of f^(wq) times one of f^p, so a
+    matrix product of the two tables replaces w² calls of pow by 2 w.
+    """
+    width = math.isqrt(steps) + 1
+    exponents = numpy.arange(width, dtype=numpy.float64)
+    high = weights * factors[:, None, :] ** (width * exponents)[:, None]
+    low = factors[:, :, None] ** exponents
+    return _joined(high, low, steps)
+
+
+def _joined(high, low, steps):
+    """Multiply tables (r, q, m) and (r, m, p) and read the products in order, t = 0 … steps."""
+    return (high @ low).reshape(len(high), -1)[:, : steps + 1]
+
+
+def _heavy_ball(first, products, momentum, steps):
+    """Return how a mode evolves from ``first`` under heavy ball, shape (r, steps + 1).
+
+    With m the momentum and ηλ the product, the amplitudes obey
+    z_{t+1} = (1 + m − ηλ) z_t − m z_{t−1} with z_{−1} = z_0. The roots of this recurrence are
+    h ± √D. With U_t and W_t half the sum and half the difference of their t-th powers, the latter
+    divided by √D, and c = (1 − m − ηλ) / 2,
+
+        z_t = (U_t + c W_t) z_0  and  z_{s+t} = U_s z_t + W_s (c U_t + D W_t) z_0,
+
+    for distinct real, equal and conjugate roots alike.
+    """
+    products = numpy.minimum(products, 1e300)
+    roots = _heavy_ball_roots(products, momentum)
+    width = math.isqrt(steps) + 1
+    exponents = numpy.arange(width, dtype=numpy.float64)
+    low = _root_powers(*roots, momentum, exponents)
+    sums, differences = _root_powers(*roots, momentum, width * exponents)
+    _, size, conjugate = (array[:, None] for array in roots)
+    slope = (1 - momentum - products[:, None]) / 2
+    square = numpy.minimum(size**2, _LARGEST) * numpy.where(conjugate, -1, 1)
+    amplitudes = first * (sums + slope * differences)
+    partners = first * (slope * sums + square * differences)
+    # W_0 = 0 times inf would be nan, so what overflows there is cut off at the largest number.
+    partners = numpy.clip(partners, -_LARGEST, _LARGEST)
+    high = numpy.stack([amplitudes, partners], axis=-1)
+    return _joined(high, numpy.stack(low, axis=1), steps)
+
+
+def _heavy_ball_roots(products, momentum):
+    """Return h, √|D| and whether D < 0, for the roots h ± √D of r² − (1 + m − ηλ) r + m.
+
+    D = h² − m is taken as a product, 4 D = ((1 − √m)² − ηλ) ((1 + √m)² − ηλ), because the
+    difference would cancel where the roots are nearly equal.
+    """
+    low, high = (1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2
+    size = numpy.sqrt(abs(low - products)) * numpy.sqrt(abs(high - products)) / 2
+    return (1 - products + momentum) / 2, size, (products > low) & (products < high)
+
+
+def _root_powers(middle, size, conjugate, momentum, exponents):
+    """Return U_t and W_t for the given exponents t, each of shape (r, len(exponents)).
+
+    Real roots are written as R and q R with |q| <= 1: U_t = Rᵗ (1 + qᵗ) / 2 and
+    W_t = Rᵗ⁻¹ (1 − qᵗ) / (1 − q), whose fraction tends to t when the roots become equal.
+    Conjugate roots have radius √m and angle φ: U_t = √mᵗ cos tφ, W_t = √mᵗ sin tφ / √|D|.
+    Where h is negative the roots of |h| are used and signs alternate, since sin tφ would lose
+    its digits with φ near π.
+    """
+    middle, size, conjugate = middle[:, None], size[:, None], conjugate[:, None]
+    sign, middle = numpy.where(middle < 0, -1.0, 1.0), abs(middle)
+    larger = middle + size
+    close = 4 * size < larger
+    log_q = numpy.where(close, numpy.log1p(-2 * size / larger), numpy.log(momentum / larger**2))
+    log_q = numpy.fmax(numpy.minimum(log_q, 0), -_LARGEST)  # q = 0 where both roots are 0
+    fraction = numpy.where(log_q == 0, exponents,
+                           numpy.expm1(exponents * log_q) / numpy.expm1(log_q))
+    real_sums = larger**exponents * (1 + numpy.exp(exponents * log_q)) / 2
+    real_differences = larger ** numpy.maximum(exponents - 1, 0) * fraction
+
+    turns = exponents * numpy.arctan2(size, middle)
+    radius = momentum ** (exponents / 2)
+    sums = numpy.where(conjugate, radius * numpy.cos(turns), real_sums)
+    differences = numpy.where(conjugate, radius * numpy.sin(turns) / size, real_differences)
+    return sign**exponents * sums, sign ** (exponents + 1) * differences
+
+
+def _settings(optimiser, given):
+    """Return the numbers that the optimiser uses, after checking those that were given."""
+    settings = dict(_DEFAULTS[optimiser])
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in settings:
+            uses = " and ".join(settings) or "none of them"
+            raise ValueError(f"{name} must be left out for {optimiser}, which uses {uses}; "
+                             f"got {value!r}")
+        if name == "betas":
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
+                raise TypeError(f"betas must be a pair of numbers, got {value!r}")
+            settings[name] = tuple(_fraction("betas", beta) for beta in value)
+        elif name == "eps":
+            settings[name] = _number("eps", value)
+            if settings[name] <= 0:
+                raise ValueError(f"eps must be positive, got {value}")
+        else:
+            settings[name] = _fraction(name, value)
+    return settings
+
+
+def _fraction(name, value):
+    value = _number(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
+    return value
+
+
+def _number(name, value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__} {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return float(value)
+
+
+def _rates(rate):
+    if isinstance(rate, numpy.ndarray) and rate.ndim:
+        rate = _numbers("rate", rate)
+        if rate.ndim != 1 or not len(rate):
+            raise ValueError("rate must be a number or have shape (r,) with r >= 1, "
+                             f"got {rate.shape}")
+        require_finite("rate", rate)
+        lowest = _frozen(rate).min()
+    else:
+        rate = lowest = _number("rate", rate[()] if isinstance(rate, numpy.ndarray) else rate)
+    if lowest <= 0:
+        raise ValueError(f"rate must be positive, got {lowest}")
+    return rate
+
+
+def _numbers(name, values):
+    """Return a float64 copy of an array, or of a sequence of real numbers."""
+    if not isinstance(values, (numpy.ndarray, tuple, list)):
+        raise TypeError(f"{name} must be a NumPy array or a sequence of numbers, "
+                        f"got {type(values).__name__}")
+    array = numpy.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array.astype(numpy.float64)
+
+
+def _require_floats(name, array):
+    if not isinstance(array, numpy.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
+    if array.dtype not in (numpy.float32, numpy.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+
+
+def _frozen(array):
+    array.flags.writeable = False
+    return array
