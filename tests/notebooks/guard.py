@@ -60,7 +60,7 @@ ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MACHINE = {
     "a memory address": re.compile(r"\b0x[0-9a-fA-F]{6,}"),
     "a path of the machine": re.compile(
-        r"(?:^|(?<=[\s\"'`(=\[,]))(?:~/|/[\w.-]+/[\w.-])|\b[A-Za-z]:\\\w|\bsite-packages\b",
+        r"(?:^|(?<=[\s\"'`(=\[,]))(?:~/|/[\w.-]+/)[\w./-]+|\b[A-Za-z]:\\\w|\bsite-packages\b",
         re.MULTILINE,
     ),
     "a process id": re.compile(r"\bipykernel_\d+|<ipython-input-"),
