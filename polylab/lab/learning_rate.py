@@ -237,10 +237,9 @@ class LearningRateLab(ipywidgets.VBox):
             self.step.value = self.play.value
 
     def _play_pressed(self, change):
-        if change.new and self.step.value >= self.step.max:
-            self.play.value = 0
-        elif change.new:
-            self.play.value = self.step.value
+        if change.new:
+            ended = self.step.value >= self.step.max
+            self.play.value = self.step.value = 0 if ended else self.step.value
 
     def _keep_pressed(self, _button):
         if not self.hidden:

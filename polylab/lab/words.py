@@ -4,6 +4,8 @@ import math
 
 import numpy
 
+from polylab.descent import NEAR
+
 OUTCOME_MEANINGS = {
     "converges": "the loss ends within 1 % of the best possible",
     "crawls": "on its way, but too slow for this number of steps",
@@ -79,19 +81,19 @@ def _explain_adaptive(experiment, run):
              f"{experiment.rate * run.steps:.3g}")
     if run.outcome == "diverges":
         return f"Diverges: the loss ends above its start. {reach}."
+    if run.losses[-1] > NEAR * run.problem.floor and settled(run):
+        return (f"{run.outcome.capitalize()}: {_ending(run)}, and no nearer in the last tenth of "
+                "the run. Steps of the size of the rate carry it past the optimum to and fro; a "
+                "smaller rate gets nearer.")
     if run.outcome == "oscillates":
         return f"Oscillates: the loss itself rises and falls on its way. {_sentence(run)}. {reach}."
-    if run.outcome == "crawls" and settled(run):
-        return (f"Crawls: {_ending(run)}, and no nearer in the last tenth of the run. Steps of the "
-                "size of the rate carry it past the optimum to and fro; a smaller rate gets "
-                "nearer.")
     return f"{run.outcome.capitalize()}: {_ending(run)}. {reach}."
 
 
 def settled(run):
-    """Return whether the loss changed by less than 0.1 % over the last tenth of the run."""
-    before, last = run.losses[-1 - run.steps // 10], run.losses[-1]
-    return bool(run.steps >= 10 and abs(before - last) < 1e-3 * last)
+    """Return whether the last tenth of the run brought the loss less than 1 % further down."""
+    tenth = max(1, run.steps // 10)
+    return bool(run.losses[-tenth:].min() > 0.99 * run.losses[:-tenth].min())
 
 
 def _ending(run):
