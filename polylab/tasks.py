@@ -84,142 +84,293 @@ def _vector(random):
     return (random.normal(size=random.integers(12, 40)),)
 
 
-def _two_batches(random):
-    batch, rows, inner, columns = random.integers(2, 6, size=4)
-    return random.normal(size=(batch, rows, inner)), random.normal(size=(batch, inner, columns))
+def _two_vectors(random):
+    count = random.integers(12, 40)
+    return random.normal(size=count), random.normal(size=count)
 
 
-def _matrix_and_vector(random):
-    rows, columns = random.choice(numpy.arange(2, 9), size=2, replace=False)
-    return random.normal(size=(rows, columns)), random.normal(size=columns)
+def _vector_and_degree(random):
+    return random.normal(size=random.integers(12, 40)), int(random.integers(1, 7))
+
+
+def _two_sets_of_points(random):
+    first, second, coordinates = random.choice(numpy.arange(2, 9), size=3, replace=False)
+    return (random.normal(size=(first, coordinates)),
+            random.normal(size=(second, coordinates)))
+
+
+def _cubic_and_points(random):
+    return random.normal(size=4), random.normal(size=random.integers(12, 40))
+
+
+def _cubic_with(coefficients, x, last):
+    a, b, c, d = coefficients
+    return a + b * x + c * x**2 + d * last
+
+
+def _without(power):
+    """Return a cubic that lacks the term with this power."""
+    def cubic(coefficients, x):
+        kept = numpy.array(coefficients)
+        kept[power] = 0
+        return _cubic_with(kept, x, x**3)
+
+    return cubic
+
+
+def _values_and_vector(random):
+    values = tuple(random.normal(size=random.integers(2, 7)).tolist())
+    return values, random.normal(size=random.integers(12, 40))
 
 
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
-    # --- 01 Hold numbers in tensors ---------------------------------------------------------
-    "nine_items": Task(
-        "the nine items of x after the first, x[1] to x[9]",
-        wanted=lambda x: numpy.array([x[position] for position in range(1, 10)]),
+    "cube": Task(
+        "the cube of each value handed in, and of nothing else",
+        wanted=lambda value: numpy.multiply(numpy.multiply(value, value), value),
         inputs=_vector,
-        library="torch",
-        hint="the first number of a slice is included, the last is not.",
+        hint="5 must give 125.",
         near_misses=(
-            NearMiss(lambda x: x[:10], "These are ten items; the first, x[0], is not wanted.",
-                     "counting starts at 0."),
-            NearMiss(lambda x: x[:9], "These are nine items, but they start at x[0].",
-                     "counting starts at 0."),
-            NearMiss(lambda x: x[1:9], "These are eight items: x[9] is missing.",
-                     "the end of a slice is not included."),
-            NearMiss(lambda x: x[1:11], "These are ten items: x[10] is one too many.",
-                     "the end of a slice is not included."),
+            NearMiss(lambda value: value**2, "It is the square, not the cube.",
+                     "how often is the value multiplied by itself?"),
+            NearMiss(lambda value: 3 * value, "It is three times the value, not its cube.",
+                     "which operator raises to a power?"),
+            NearMiss(lambda value: 3.0**value, "Base and exponent have changed places.",
+                     "which of the two numbers stays 3?"),
         ),
     ),
-    "batched_product": Task(
-        "the matrix product of each pair of matrices in two batches",
-        wanted=lambda first, second: numpy.einsum("bij,bjk->bik", first, second),
-        inputs=_two_batches,
+    "be_the_kernel": Task(
+        "after A B C B B the name shown is still 10, because C ran only once, early",
+        wanted=lambda: 10,
+        hint="write down rate and shown after each of the five cells.",
+        near_misses=(
+            NearMiss(lambda: 1000, "This is rate at the end; run returns shown.",
+                     "which cell sets shown, and when did it run last?"),
+            NearMiss(lambda: 100, "This is rate after the second B; run returns shown.",
+                     "which cell sets shown, and when did it run last?"),
+            NearMiss(lambda: 1, "This would be right if C had run before the first B.",
+                     "what is rate when C runs?"),
+        ),
+    ),
+    # --- 01 Hold numbers in tensors ---------------------------------------------------------
+    "first_ten": Task(
+        "the first ten numbers of x, x[0] to x[9]",
+        wanted=lambda x: numpy.array([x[position] for position in range(10)]),
+        inputs=_vector,
         library="torch",
-        hint="shapes (b, n, m) and (b, m, k) give (b, n, k).",
+        hint="the start of a range is included, its stop is not.",
+        near_misses=(
+            NearMiss(lambda x: x[1:10], "These are nine numbers: the first, x[0], is missing.",
+                     "counting starts at 0."),
+            NearMiss(lambda x: x[1:11], "These are ten numbers, but they start at the second.",
+                     "counting starts at 0."),
+            NearMiss(lambda x: x[:9], "These are nine numbers: x[9] is missing.",
+                     "the stop of a range is left out."),
+            NearMiss(lambda x: x[:11], "These are eleven numbers: x[10] is one too many.",
+                     "the stop of a range is left out."),
+            NearMiss(lambda x: x[-10:], "These are the last ten numbers.",
+                     "a negative index counts from the end."),
+        ),
     ),
     "batched_product_by_hand": Task(
-        "the batched product [[[1,2],[3,4]],[[5,6],[7,8]]] times "
-        "[[[9,10],[11,12]],[[13,14],[15,16]]], of shape (2, 2, 2)",
-        wanted=lambda: numpy.array([[[31, 34], [71, 78]], [[155, 166], [211, 226]]]),
-        hint="row times column: 1·9 + 2·11 is the first number.",
+        "the batched product, pair by pair, row times column",
+        wanted=lambda: numpy.einsum(
+            "bij,bjk->bik",
+            [[[1, 0], [2, 1]], [[0, 1], [1, 1]]],
+            [[[3, 1], [0, 2]], [[4, 0], [5, 6]]],
+        ),
+        hint="the first number is 1·3 + 0·0 = 3.",
         near_misses=(
-            NearMiss(lambda: numpy.array([[[9, 20], [33, 48]], [[65, 84], [105, 128]]]),
+            NearMiss(lambda: numpy.array([[[3, 0], [0, 2]], [[0, 0], [5, 6]]]),
                      "The matrices are multiplied item by item.",
                      "a matrix product adds up a row times a column."),
-            NearMiss(lambda: numpy.array([[[39, 58], [47, 70]], [[163, 190], [187, 218]]]),
+            NearMiss(lambda: numpy.array([[[5, 1], [4, 2]], [[0, 4], [6, 11]]]),
                      "The two batches are multiplied in the other order.",
                      "for matrices the order matters."),
         ),
     ),
-    "broadcast_features": Task(
-        "the matrix of shape (n, 3) whose columns are x, x² and x³",
-        wanted=lambda x: numpy.vander(x, 4, increasing=True)[:, 1:],
-        inputs=_vector,
+    "largest_miss": Task(
+        "the largest distance between predicted and y, as a plain Python number",
+        wanted=lambda predicted, y: float(numpy.linalg.norm(predicted - y, numpy.inf)),
+        inputs=_two_vectors,
         library="torch",
-        hint="a column of shape (n, 1) and a row of shape (3,) broadcast to (n, 3).",
-        near_misses=(
-            NearMiss(lambda x: numpy.vander(x, 4, increasing=True)[:, 1:].T,
-                     "The numbers are right, but the shape is (3, n): rows and columns are "
-                     "swapped.", "one row for each point."),
-            NearMiss(lambda x: numpy.vander(x, 3, increasing=True),
-                     "The columns are 1, x and x²: the powers start one too low.",
-                     "which three exponents are wanted?"),
-            NearMiss(lambda x: numpy.vander(x, 4)[:, :3],
-                     "The columns are right, but they come in reverse order, x³ first.",
-                     "the course always puts the lowest power first."),
-            NearMiss(lambda x: numpy.outer(x, [1, 2, 3]),
-                     "The columns are x, 2x and 3x: multiples, not powers.",
-                     "which operator raises to a power?"),
-            NearMiss(lambda x: numpy.vander(x, 4, increasing=True),
-                     "There are four columns: the column of ones is one too many.",
-                     "which three exponents are wanted?"),
-        ),
-    ),
-    "matrix_times_vector": Task(
-        "the product of the matrix and the vector, of shape (rows,)",
-        wanted=lambda matrix, vector: numpy.einsum("ij,j->i", matrix, vector),
-        inputs=_matrix_and_vector,
-        library="torch",
-        hint="each row of the matrix meets the vector once.",
-        near_misses=(
-            NearMiss(lambda matrix, vector: matrix * vector,
-                     "Each row is multiplied item by item, but not added up.",
-                     "`*` and `@` are two different products."),
-            NearMiss(lambda matrix, vector: numpy.einsum("ij,j->i", matrix, vector)[:, None],
-                     "The numbers are right, but the shape is (rows, 1); (rows,) is wanted.",
-                     "what happens to the vector before the product?"),
-        ),
-    ),
-    "plain_number": Task(
-        "the sum of x as a plain Python number",
-        wanted=lambda x: float(numpy.add.reduce(x.astype(numpy.float64))),
-        inputs=_vector,
-        library="torch",
-        hint="add up first, then take the number out of the tensor.",
+        hint="difference, absolute value, largest, and then out of the tensor.",
         plain=True,
         near_misses=(
-            NearMiss(lambda x: float(x.mean()), "This is the mean of x, not its sum.",
-                     "a mean is divided by the number of items."),
+            NearMiss(lambda predicted, y: float((predicted - y).max()),
+                     "A miss below the truth is not counted.",
+                     "−3 is a larger miss than 2: what is done about the sign?"),
+            NearMiss(lambda predicted, y: float((y - predicted).max()),
+                     "A miss above the truth is not counted.",
+                     "−3 is a larger miss than 2: what is done about the sign?"),
+            NearMiss(lambda predicted, y: float(((predicted - y) ** 2).max()),
+                     "This is the square of the largest miss.", "no square is needed here."),
+            NearMiss(lambda predicted, y: float(numpy.abs(predicted - y).mean()),
+                     "This is the mean of the misses, not the largest.",
+                     "which method returns the largest element?"),
         ),
     ),
-    "independent_copy": Task(
-        "a copy of x that stays as it is when x changes",
-        wanted=lambda x: x.copy(),
-        inputs=_vector,
+    "power_table": Task(
+        "the table whose columns are 1, x, x², … up to the degree, for any degree",
+        wanted=lambda x, degree: numpy.vander(x, degree + 1, increasing=True),
+        inputs=_vector_and_degree,
         library="torch",
-        shares=False,
-        hint="a second name for a tensor is not a second tensor.",
-    ),
-    "subtract_in_place": Task(
-        "x itself, with 1 subtracted from each item in place",
-        wanted=lambda x: x - 1,
-        inputs=_vector,
-        library="torch",
-        in_place=True,
-        hint="`x = x - 1` makes a new tensor and leaves the old one alone.",
+        hint="a column of shape (n, 1) and powers of shape (degree + 1,) give (n, degree + 1).",
         near_misses=(
-            NearMiss(lambda x: x + 1, "1 was added instead of subtracted.", "check the operator."),
+            NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True).T,
+                     "The numbers are right, but rows and columns are swapped.",
+                     "one row for each point: which of the two is the column?"),
+            NearMiss(lambda x, degree: numpy.vander(x, degree + 1),
+                     "The columns are right, but they come in reverse order.",
+                     "the course always puts the constant first."),
+            NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True)[:, 1:],
+                     "The first column, the ones, is missing.", "what is x to the power 0?"),
+            NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True)[:, :-1],
+                     "The last column, the highest power, is missing.",
+                     "a range leaves out its stop."),
+            NearMiss(lambda x, degree: numpy.outer(x, numpy.arange(degree + 1)),
+                     "The columns are multiples of x, not powers.",
+                     "which operator raises to a power?"),
         ),
     ),
-    "aliasing": Task(
-        'whether a0 changes too, after `a0 = a` and `a -= 1`: "changes" or "stays"',
-        wanted=lambda: "changes",
-        choices=("changes", "stays"),
-        hint="does `a0 = a` make a new tensor, or a second name?",
+    "centred": Task(
+        "the numbers of x less their mean, and x itself as it was",
+        wanted=lambda x: x - (x.sum(dtype=numpy.float64) / x.size).astype(x.dtype),
+        inputs=_vector,
+        library="torch",
+        hint="the numbers that come back must add up to zero.",
+        near_misses=(
+            NearMiss(lambda x: x - x.sum(), "The sum was subtracted, not the mean.",
+                     "a mean is a sum divided by how many there are."),
+            NearMiss(lambda x: x + x.mean(), "The mean was added instead of subtracted.",
+                     "check the operator."),
+            NearMiss(lambda x: x.mean() - x, "The difference is the wrong way round.",
+                     "what is subtracted from what?"),
+        ),
     ),
-    "rebinding": Task(
-        'whether a0 changes too, after `a0 = a` and `a = a - 1`: "changes" or "stays"',
-        wanted=lambda: "stays",
-        choices=("changes", "stays"),
-        hint="which tensor does the name a0 still stand for?",
+    "squared_distances": Task(
+        "the table of squared distances, each row of left against each row of right",
+        wanted=lambda left, right: ((left**2).sum(1)[:, None] + (right**2).sum(1)
+                                    - 2 * numpy.einsum("ik,jk->ij", left, right)),
+        inputs=_two_sets_of_points,
+        library="torch",
+        hint="entry (i, j) belongs to row i of left and row j of right.",
+        near_misses=(
+            NearMiss(lambda left, right: ((right[:, None] - left) ** 2).sum(2),
+                     "The numbers are right, but rows and columns are swapped.",
+                     "which axis counts the rows of left?"),
+            NearMiss(lambda left, right: (left[:, None] - right) ** 2,
+                     "The squares are there, but nothing is added up.",
+                     "which of the three axes counts the coordinates?"),
+            NearMiss(lambda left, right: numpy.sqrt(((left[:, None] - right) ** 2).sum(2)),
+                     "These are the distances; their squares are wanted.",
+                     "leave out the last operation."),
+            NearMiss(lambda left, right: numpy.abs(left[:, None] - right).sum(2),
+                     "The absolute differences are added up, not their squares.",
+                     "what comes before the sum?"),
+            NearMiss(lambda left, right: (left[:, None] - right).sum(2) ** 2,
+                     "It adds first and squares then; it must square first.",
+                     "differences of both signs must not cancel."),
+            NearMiss(lambda left, right: numpy.einsum("ik,jk->ij", left, right),
+                     "It is left @ right.T: products, not differences.",
+                     "subtract before you add up."),
+        ),
     ),
     # --- 02 Pose the problem ----------------------------------------------------------------
+    "loss_of_zero": Task(
+        "with 101 points the zero polynomial has the loss (101 − 1) / 2 = 50",
+        wanted=lambda: 50.0,
+        hint="look for (n − 1) / 2 in the text above.",
+        near_misses=(
+            NearMiss(lambda: 50.5, "It is close: 101 points have one gap fewer.",
+                     "the last point adds nothing, because sin π = 0."),
+            NearMiss(lambda: 49.5, "It is close: 101 points have 100 gaps.",
+                     "how many points give 1,999 gaps?"),
+            NearMiss(lambda: 50 / 101, "This is the mean of squares; the sum is wanted.",
+                     "do not divide by the number of points."),
+            NearMiss(lambda: 999.5, "This is the loss with 2,000 points.",
+                     "each point adds to the sum, so fewer points make it smaller."),
+            NearMiss(lambda: 100.0, "The square of the sine is ½ on average, not 1.",
+                     "read how 999.5 was foreseen."),
+        ),
+    ),
+    "cubic": Task(
+        "the cubic a + b x + c x² + d x³ at every x, constant first",
+        wanted=lambda coefficients, x: numpy.polynomial.polynomial.polyval(x, coefficients),
+        inputs=_cubic_and_points,
+        library="numpy",
+        hint="try the coefficients (1, 0, 0, 0), then (0, 1, 0, 0), and so on.",
+        near_misses=(
+            NearMiss(lambda coefficients, x: numpy.polyval(coefficients, x),
+                     "The coefficients are read in reverse order, that of x³ first.",
+                     "the course always puts the constant first."),
+            NearMiss(lambda coefficients, x: _cubic_with(coefficients, x, coefficients[2] ** 3),
+                     "The last term has c³ where x³ belongs.",
+                     "compare it with the formula letter by letter."),
+            *(NearMiss(_without(power), f"The term {term} is missing.",
+                       "count the terms of the formula.")
+              for power, term in enumerate(("a", "b x", "c x²", "d x³"))),
+        ),
+    ),
+    "best_slope": Task(
+        "the b with the least sum of squares for the line b x",
+        wanted=lambda x, y: numpy.linalg.lstsq(
+            x[:, None].astype(numpy.float64), y.astype(numpy.float64), rcond=None)[0][0],
+        inputs=_two_vectors,
+        library="numpy",
+        hint="try y = 2 x: the answer must be 2.",
+        near_misses=(
+            NearMiss(lambda x, y: (x * y).sum() / (y * y).sum(),
+                     "It is divided by the sum of y²; that fits x to y.",
+                     "which sum stands with b when the derivative is written out?"),
+            NearMiss(lambda x, y: (x * y).sum(), "The sum of x y is there; a division is missing.",
+                     "what stands with b when the derivative is written out?"),
+            NearMiss(lambda x, y: y.sum() / x.sum(),
+                     "The factor x of the derivative is missing in both sums.",
+                     "what is the derivative of b x with respect to b?"),
+            NearMiss(lambda x, y: (y / x).mean(),
+                     "This is the mean of the slopes y / x: points near zero weigh too much.",
+                     "which b makes the derivative of the sum zero?"),
+            NearMiss(lambda x, y: numpy.polyfit(x, y, 1)[0],
+                     "This line is a + b x; the constant must be left out.",
+                     "the line goes through the origin."),
+        ),
+    ),
     # --- 03 Descend with NumPy --------------------------------------------------------------
+    "rate_for_half_the_points": Task(
+        "the rate at which 1,000 points train like 2,000 points do at 1e-6",
+        wanted=lambda: 1e-6 * 2000 / 1000,
+        hint="each sum in the gradient now has half as many terms.",
+        near_misses=(
+            NearMiss(lambda: 5e-7, "This rate makes the steps four times too short.",
+                     "the gradient has become smaller, so must the rate shrink or grow?"),
+            NearMiss(lambda: 1e-6, "This is the old rate: each step would be half as long.",
+                     "what keeps rate times gradient the same?"),
+        ),
+        tolerance=0.01,
+        plain=True,
+    ),
     # --- 04 Move to torch -------------------------------------------------------------------
+    "bytes_of_x": Task(
+        "the bytes that 2,000 numbers take in float32 and in float64",
+        wanted=lambda: (8_000, 16_000),
+        hint="multiply the bytes of one number by the number of numbers.",
+        near_misses=(
+            NearMiss(lambda: (4, 8), "These are the bytes of one number of each kind.",
+                     "there are 2,000 of them."),
+            NearMiss(lambda: (16_000, 8_000), "The two numbers are right, but swapped.",
+                     "float32 comes first."),
+            NearMiss(lambda: (64_000, 128_000), "These are bits, not bytes.",
+                     "a byte has 8 bits."),
+        ),
+    ),
+    "numbers_like_x": Task(
+        "the values as a tensor with the dtype and on the device of x",
+        wanted=lambda values, x: numpy.array(values, dtype=x.dtype),
+        inputs=_values_and_vector,
+        library="torch",
+        hint="`torch.tensor` takes `dtype` and `device`, and `x` knows its own.",
+    ),
     # --- 05 Let autograd find the gradient --------------------------------------------------
     # --- 06 Write your own autograd function ------------------------------------------------
     # --- 07 Stack layers with nn ------------------------------------------------------------
