@@ -69,7 +69,9 @@ TIME = re.compile(
     r"(?<![\w.,])\d[\d.,]*\s?(?:ns|µs|us|ms|s|sec|seconds|minutes)\b"
     r"|\b\d{1,2}:\d\d:\d\d\b|\b20\d\d-\d\d-\d\d\b|\bWall time\b"
 )
-MANY_DECIMALS = re.compile(rf"\d\.\d{{{MOST_DECIMALS + 1},}}")
+MANY_DECIMALS = re.compile(  # zeros that only place the first digit do not count
+    rf"(?<!\d)0\.0*[1-9]\d{{{MOST_DECIMALS},}}|[1-9]\d*\.\d{{{MOST_DECIMALS + 1},}}"
+)
 
 
 @dataclass(frozen=True)
