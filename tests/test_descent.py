@@ -1,0 +1,739 @@
+import math
+import subprocess
+import sys
+
+import numpy
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from polylab.data import FIRST_GUESS, sine_samples
+from polylab.descent import OPTIMISERS, OUTCOMES, LeastSquares
+from polylab.polynomial import BASES, best_fit, features
+
+X, Y = sine_samples()
+CUBIC = LeastSquares(features(X), Y)
+TARGETS = {
+    "sine": numpy.sin,
+    "absolute value": numpy.abs,
+    "exponential": numpy.exp,
+    "square wave": lambda x: numpy.where(x < 0, -1.0, 1.0),
+    "cube": lambda x: x**3,
+}
+PROBLEMS = st.builds(
+    lambda basis, degree, target, count, reduction: data_and_problem(
+        basis, degree, TARGETS[target], count, reduction
+    ),
+    st.sampled_from(BASES), st.integers(0, 4), st.sampled_from(sorted(TARGETS)),
+    st.integers(6, 40), st.sampled_from(["sum", "mean"]),
+)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def data_and_problem(basis, degree, target, count, reduction):
+    x, _ = sine_samples(count)
+    matrix, y = features(x, degree, basis), target(x)
+    return matrix, y, LeastSquares(matrix, y, reduction)
+
+
+def random_start(problem, seed):
+    return numpy.random.default_rng(seed).standard_normal(len(problem.optimum))
+
+
+def loop_over_data(matrix, y, reduction, start, rate, steps, momentum=0.0):
+    """Train on the data themselves, as a learner's loop does."""
+    divisor = 1 if reduction == "sum" else len(y)
+    theta, velocity = numpy.array(start, dtype=float), 0.0
+    losses, path = [], []
+    for step in range(steps + 1):
+        residual = matrix @ theta - y
+        losses.append(residual @ residual / divisor)
+        path.append(theta.copy())
+        if step < steps:
+            velocity = momentum * velocity + 2 * residual @ matrix / divisor
+            theta -= rate * velocity
+    return numpy.array(losses), numpy.array(path)
+
+
+def notebook_loop(x, y, start, rate, steps):
+    """The loop of notebook 03: powers of x, four sums."""
+    a, b, c, d = start
+    losses = []
+    for _ in range(steps):
+        error = a + b * x + c * x**2 + d * x**3 - y
+        losses.append(numpy.square(error).sum())
+        slope = 2 * error
+        a -= rate * slope.sum()
+        b -= rate * (slope * x).sum()
+        c -= rate * (slope * x**2).sum()
+        d -= rate * (slope * x**3).sum()
+    error = a + b * x + c * x**2 + d * x**3 - y
+    return numpy.array([*losses, numpy.square(error).sum()]), numpy.array([a, b, c, d])
+
+
+def torch_loop(optimiser, start, steps, **settings):
+    """Train on the data with torch.optim and autograd, in float64."""
+    matrix, y = torch.from_numpy(features(X)), torch.from_numpy(Y)
+    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    update = optimiser([theta], **settings)
+    losses, path = [], []
+    for step in range(steps + 1):
+        loss = (matrix @ theta - y).square().sum()
+        losses.append(loss.item())
+        path.append(theta.tolist())
+        if step < steps:
+            update.zero_grad()
+            loss.backward()
+            update.step()
+    return numpy.array(losses), numpy.array(path)
+
+
+# The problem
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS)
+def test_the_bowl_agrees_with_the_data(problem, seed):
+    matrix, y, problem = problem
+    divisor = 1 if problem.reduction == "sum" else len(y)
+    theta = torch.tensor(random_start(problem, seed), requires_grad=True)
+
+    def loss(coefficients):
+        residual = torch.from_numpy(matrix) @ coefficients - torch.from_numpy(y)
+        return residual.square().sum() / divisor
+
+    value = loss(theta)
+    value.backward()
+    assert_allclose(problem.loss(theta.detach().numpy()), value.item(), rtol=1e-9)
+    assert_allclose(problem.gradient(theta.detach().numpy()), theta.grad, rtol=1e-7,
+                    atol=1e-9 * abs(theta.grad).max().item())
+    hessian = torch.autograd.functional.hessian(loss, theta.detach())
+    assert_allclose(problem.hessian, hessian, rtol=1e-9, atol=1e-12 * hessian.abs().max())
+
+
+@settings(deadline=None)
+@given(PROBLEMS)
+def test_optimum_floor_and_modes_agree_with_lapack(problem):
+    matrix, y, problem = problem
+    divisor = 1 if problem.reduction == "sum" else len(y)
+    best, residual, _, _ = numpy.linalg.lstsq(matrix, y)
+    assert_allclose(problem.optimum, best, atol=1e-10)
+    assert_allclose(problem.floor, residual[0] / divisor, atol=1e-20 * divisor)
+    values, vectors = problem.eigenvalues, problem.eigenvectors
+    assert_allclose(values, numpy.linalg.eigvalsh(problem.hessian), rtol=1e-8)
+    assert_allclose(problem.hessian @ vectors, vectors * values, atol=1e-10 * values[-1])
+    assert_allclose(vectors.T @ vectors, numpy.eye(len(values)), atol=1e-12)
+    assert (numpy.take_along_axis(vectors, abs(vectors).argmax(0)[None], 0) > 0).all()
+
+
+def test_floor_keeps_its_digits_when_it_is_tiny_beside_the_data():
+    noise = 1e-6 * numpy.where(numpy.arange(2000) % 2, 1.0, -1.0)
+    problem = LeastSquares(features(X), 1e3 * X**3 + noise)
+    assert_allclose(problem.floor, LeastSquares(features(X), noise).floor, rtol=1e-4)
+
+
+def test_loss_takes_many_sets_of_coefficients_at_once():
+    many = numpy.random.default_rng(0).standard_normal((2, 3, 4))
+    losses = CUBIC.loss(many)
+    assert losses.shape == (2, 3)
+    assert_allclose(losses[1, 2], CUBIC.loss(many[1, 2]), rtol=1e-14)
+    assert_allclose(CUBIC.gradient(many)[1, 2], CUBIC.gradient(many[1, 2]))
+    assert CUBIC.loss((0, math.inf, 0, 0)) == math.inf
+    assert CUBIC.loss((0, 1e200, -1e200, 0)) == math.inf
+
+
+def test_single_precision_data_are_read_exactly():
+    x, y = X.astype(numpy.float32), Y.astype(numpy.float32)
+    single = LeastSquares(features(x), y)
+    double = LeastSquares(features(x).astype(numpy.float64), y.astype(numpy.float64))
+    assert single.hessian.dtype == numpy.float64
+    assert_array_equal(single.optimum, double.optimum)
+    assert single.floor == double.floor
+
+
+def test_nothing_that_is_handed_out_can_be_changed():
+    run = CUBIC.descend(FIRST_GUESS, 1e-6, 5)
+    for array in (CUBIC.hessian, CUBIC.optimum, CUBIC.eigenvalues, CUBIC.eigenvectors, run.start,
+                  run.losses, run.coefficients, run.amplitudes, run.factors):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    rates = numpy.array([1e-6, 2e-6])
+    run = CUBIC.descend(FIRST_GUESS, rates, 5)
+    rates[:] = 1
+    assert_array_equal(run.rate, [1e-6, 2e-6])
+
+
+# Plain descent and heavy ball
+
+
+@pytest.mark.parametrize(
+    ("rate", "tolerance"), [(1e-6, 1e-12), (3.55e-6, 1e-12), (3.6e-6, 1e-11)]
+)
+def test_closed_form_equals_the_loop_of_notebook_03(rate, tolerance):
+    losses, last = notebook_loop(X, Y, FIRST_GUESS, rate, 2000)
+    run = CUBIC.descend(FIRST_GUESS, rate, 2000)
+    assert run.losses.shape == (2001,)
+    assert run.coefficients.shape == (2001, 4)
+    assert_allclose(run.losses, losses, rtol=tolerance)
+    assert_allclose(run.coefficients[-1], last, atol=tolerance * abs(last).max())
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.floats(0.01, 1.2), st.floats(0, 0.99), st.integers(0, 150))
+def test_closed_forms_equal_a_loop_over_the_data(problem, seed, share, momentum, steps):
+    matrix, y, problem = problem
+    start = random_start(problem, seed)
+    rate = share * problem.largest_stable_rate * (1 + momentum)
+    for optimiser, inertia in (("sgd", {}), ("momentum", {"momentum": momentum})):
+        run = problem.descend(start, rate, steps, optimiser, **inertia)
+        losses, path = loop_over_data(matrix, y, problem.reduction, start, rate, steps, **inertia)
+        assert_allclose(run.losses, losses, rtol=1e-8, atol=1e-12 * losses.max())
+        assert_allclose(run.coefficients, path, rtol=1e-8, atol=1e-9 * abs(path).max())
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1e-300, 1e-9, 0.25, 0.5, 0.81, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("place", [
+    "slow", "fast", "factor 0", "at the limit", "beyond", "far beyond",
+    "equal roots, low", "just above", "just below", "equal roots, high",
+])
+def test_one_mode_under_heavy_ball_follows_its_recurrence(momentum, place):
+    low, high = (1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2
+    product = {
+        "slow": 1e-3 * (1 - momentum), "fast": 0.7, "factor 0": 1.0, "at the limit":
+        2 * (1 + momentum), "beyond": 2.02 * (1 + momentum), "far beyond": 7.0,
+        "equal roots, low": low, "just above": low * (1 + 1e-9), "just below": low * (1 - 1e-9),
+        "equal roots, high": high,
+    }[place]
+    problem = LeastSquares(numpy.ones((2, 1)), numpy.zeros(2))  # one mode, λ = 4, optimum 0
+    run = problem.descend((1.0,), product / 4, 150, "momentum", momentum=momentum)
+    expected = [numpy.longdouble(1)] * 2  # z₋₁ and z₀
+    for _ in range(150):
+        factor = 1 + numpy.longdouble(momentum) - numpy.longdouble(product)
+        expected.append(factor * expected[-1] - numpy.longdouble(momentum) * expected[-2])
+    expected = numpy.array(expected[1:], dtype=float)
+    scale = numpy.maximum.accumulate(abs(expected[::-1]))[::-1]  # how much is still to come
+    assert (abs(run.amplitudes[:, 0] - expected) <= 1e-9 * scale + 1e-15).all()
+    assert_allclose(run.losses, 2 * expected**2, rtol=1e-8, atol=1e-15)
+
+
+def test_equal_roots_have_a_factor_of_t():
+    problem = LeastSquares(numpy.ones((2, 1)), numpy.zeros(2))
+    run = problem.descend((1.0,), 1 / 16, 60, "momentum", momentum=0.25)  # both roots are ½
+    t = numpy.arange(61)
+    assert_allclose(run.coefficients[:, 0], 0.5**t * (1 + t / 2), rtol=1e-13)
+    assert_allclose(run.factors, [0.5], atol=1e-7)
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.floats(0.01, 2), st.floats(0, 0.99))
+def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum):
+    _, _, problem = problem
+    start = random_start(problem, seed)
+    rate = share * problem.largest_stable_rate
+    step = numpy.eye(len(start)) - rate * problem.hessian
+    plain = problem.descend(start, rate, 1).factors
+    assert_allclose(numpy.sort(plain), numpy.linalg.eigvalsh(step), rtol=1e-7, atol=1e-8)
+    heavy = problem.descend(start, rate, 1, "momentum", momentum=momentum).factors
+    for curvature, factor in zip(problem.eigenvalues, heavy, strict=True):
+        roots = numpy.roots([1, -(1 + momentum - rate * curvature), momentum])
+        assert_allclose(abs(factor), abs(roots).max(), rtol=1e-6)
+        assert abs(roots - factor).min() < 1e-6
+        assert factor.imag >= 0
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.floats(0.01, 1))
+def test_loss_never_rises_up_to_the_limit_of_plain_descent(problem, seed, share):
+    _, _, problem = problem
+    losses = problem.descend(
+        random_start(problem, seed), share * problem.largest_stable_rate, 200
+    ).losses
+    assert (numpy.diff(losses) <= 1e-9 * losses[:-1]).all()
+    assert (losses >= problem.floor).all()
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_best_rates_shrink_the_slowest_mode_fastest(basis):
+    problem = LeastSquares(features(X, basis=basis), Y)
+
+    def slowest(rate, **inertia):
+        optimiser = "momentum" if inertia else "sgd"
+        return abs(problem.descend(FIRST_GUESS, rate, 0, optimiser, **inertia).factors).max()
+
+    plain = slowest(problem.best_rate)
+    assert_allclose(plain, (problem.condition_number - 1) / (problem.condition_number + 1),
+                    atol=1e-12)
+    rate, momentum = problem.best_heavy_ball
+    heavy = slowest(rate, momentum=momentum)
+    assert_allclose(heavy, math.sqrt(momentum), rtol=1e-6, atol=1e-12)
+    assert heavy <= plain
+    for nudge in (0.99, 1.01):
+        assert slowest(nudge * problem.best_rate) > plain
+        assert slowest(nudge * rate, momentum=momentum) > heavy
+    for other in (momentum * 0.99 - 1e-3, momentum * 1.01 + 1e-3):
+        assert other < 0 or slowest(rate, momentum=other) > heavy
+
+
+# torch.optim, on the data, in float64
+
+TORCH = {
+    "sgd": torch.optim.SGD, "momentum": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam,
+}
+
+
+@pytest.mark.parametrize(("optimiser", "start", "rate", "given", "for_torch"), [
+    ("sgd", FIRST_GUESS, 1e-6, {}, {}),
+    ("sgd", (1, 1, 1, 1), 3.5e-6, {}, {}),
+    ("momentum", FIRST_GUESS, 1e-6, {}, {"momentum": 0.9}),
+    ("momentum", (1, 1, 1, 1), 6e-6, {"momentum": 0.8}, {"momentum": 0.8}),
+    ("rmsprop", (1, 1, 1, 1), 1e-3, {}, {}),
+    ("rmsprop", (1, 1, 1, 1), 3e-4, {"alpha": 0.9, "eps": 1.0}, {"alpha": 0.9, "eps": 1.0}),
+    ("rmsprop", FIRST_GUESS, 1e-2, {"alpha": 0.9, "eps": 1e4}, {"alpha": 0.9, "eps": 1e4}),
+    ("adam", FIRST_GUESS, 1e-3, {}, {}),
+    ("adam", FIRST_GUESS, 1e-2, {}, {}),
+    ("adam", FIRST_GUESS, 0.1, {}, {}),
+    ("adam", FIRST_GUESS, 1e-3, {"betas": (0.8, 0.99), "eps": 1e-2},
+     {"betas": (0.8, 0.99), "eps": 1e-2}),
+    ("adam", FIRST_GUESS, 1e-2, {"betas": (0.8, 0.99), "eps": 1e3},
+     {"betas": (0.8, 0.99), "eps": 1e3}),
+])
+def test_every_optimiser_equals_torch_for_2000_steps(optimiser, start, rate, given, for_torch):
+    losses, path = torch_loop(TORCH[optimiser], start, 2000, lr=rate, **for_torch)
+    run = CUBIC.descend(start, rate, 2000, optimiser, **given)
+    assert_allclose(run.losses, losses, rtol=1e-9)
+    assert_allclose(run.coefficients, path, rtol=1e-9, atol=1e-9)
+
+
+def test_once_rmsprop_bounces_rounding_decides_and_torch_disagrees_with_itself():
+    losses, _ = torch_loop(torch.optim.RMSprop, FIRST_GUESS, 2000, lr=1e-3)
+    nudged = (*FIRST_GUESS[:3], FIRST_GUESS[3] * (1 + 1e-14))
+    again, _ = torch_loop(torch.optim.RMSprop, nudged, 2000, lr=1e-3)
+    assert abs(again / losses - 1).max() > 1e-6
+    stable = numpy.logical_and.accumulate(abs(again / losses - 1) < 1e-11).sum()
+    assert stable > 1500
+    run = CUBIC.descend(FIRST_GUESS, 1e-3, 2000, "rmsprop")
+    assert_allclose(run.losses[:stable], losses[:stable], rtol=1e-9)
+
+
+def test_defaults_are_those_of_torch():
+    parameter = [torch.zeros(1, requires_grad=True)]
+    rmsprop = torch.optim.RMSprop(parameter).defaults
+    adam = torch.optim.Adam(parameter).defaults
+    settings = CUBIC.descend(FIRST_GUESS, 1e-3, 1, "rmsprop").settings
+    assert settings == {"alpha": rmsprop["alpha"], "eps": rmsprop["eps"]}
+    settings = CUBIC.descend(FIRST_GUESS, 1e-3, 1, "adam").settings
+    assert settings == {"betas": adam["betas"], "eps": adam["eps"]}
+    assert CUBIC.descend(FIRST_GUESS, 1e-3, 1, "momentum").settings == {"momentum": 0.9}
+    assert CUBIC.descend(FIRST_GUESS, 1e-3, 1).settings == {}
+
+
+# Trajectories
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.integers(0, 60))
+def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
+    _, _, problem = problem
+    start = random_start(problem, seed)
+    rates = numpy.array([0.1, 0.9, 1.1]) * problem.largest_stable_rate
+    runs = problem.descend(start, rates, steps, optimiser)
+    k = len(start)
+    assert runs.losses.shape == (3, steps + 1)
+    assert runs.coefficients.shape == runs.amplitudes.shape == (3, steps + 1, k)
+    for i, rate in enumerate(rates):
+        run = problem.descend(start, float(rate), steps, optimiser)
+        scale = 1e-9 * run.losses.max()
+        assert_allclose(runs.losses[i], run.losses, rtol=1e-9, atol=scale)
+        assert_allclose(runs.coefficients[i], run.coefficients, rtol=1e-7, atol=1e-7)
+        assert_allclose(runs.amplitudes[i], run.amplitudes, rtol=1e-7, atol=1e-7)
+        if optimiser in ("sgd", "momentum"):
+            assert_array_equal(runs.factors[i], run.factors)
+            assert runs.dominant_mode[i] == run.dominant_mode
+            assert runs.outcome[i] == run.outcome
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.floats(0.01, 1.5), st.integers(0, 60))
+def test_coefficients_amplitudes_and_losses_tell_one_story(
+    problem, seed, optimiser, share, steps
+):
+    _, _, problem = problem
+    run = problem.descend(
+        random_start(problem, seed), share * problem.largest_stable_rate, steps, optimiser
+    )
+    size = abs(run.coefficients).max()
+    assert_allclose(run.coefficients[0], run.start, atol=1e-12 * size)
+    assert_allclose(
+        run.amplitudes, (run.coefficients - problem.optimum) @ problem.eigenvectors,
+        atol=1e-12 * size,
+    )
+    assert_allclose(run.losses, problem.loss(run.coefficients), rtol=1e-9,
+                    atol=1e-9 * problem.floor + 1e-12 * run.losses.max())
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.floats(0.1, 1.1), st.sampled_from(["sgd", "momentum"]))
+def test_the_mean_needs_a_rate_n_times_larger(problem, seed, share, optimiser):
+    matrix, y, _ = problem
+    n = len(y)
+    total, mean = LeastSquares(matrix, y, "sum"), LeastSquares(matrix, y, "mean")
+    assert_allclose(mean.largest_stable_rate, n * total.largest_stable_rate)
+    assert_allclose(mean.floor, total.floor / n)
+    start, rate = random_start(total, seed), share * total.largest_stable_rate
+    by_sum = total.descend(start, rate, 50, optimiser)
+    by_mean = mean.descend(start, n * rate, 50, optimiser)
+    assert_allclose(by_mean.losses, by_sum.losses / n, rtol=1e-9, atol=1e-12 * by_sum.losses.max())
+    assert_allclose(by_mean.coefficients, by_sum.coefficients, rtol=1e-9,
+                    atol=1e-9 * abs(by_sum.coefficients).max())
+
+
+@pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("rate", [1e-2, 1.0, 1e100, 1e160, 1e308])
+def test_overflow_gives_inf_from_there_on_in_silence(basis, optimiser, rate):
+    problem = LeastSquares(features(X, basis=basis), Y)
+    run = problem.descend(FIRST_GUESS, rate, 2000, optimiser)
+    for array in (run.losses[:, None], run.coefficients, run.amplitudes):
+        assert not numpy.isnan(array).any()
+    infinite = numpy.isinf(run.losses)
+    assert not infinite[0]
+    assert (numpy.diff(infinite.astype(int)) >= 0).all()
+    assert run.losses.min() >= problem.floor
+    if optimiser in ("sgd", "momentum"):
+        assert infinite[-1]
+        assert numpy.isinf(run.coefficients[-1]).all()
+    if infinite[-1]:
+        assert run.outcome == "diverges"
+        assert problem.loss(run.coefficients[-1]) == math.inf
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "momentum"])
+def test_overflow_comes_when_the_loop_overflows(optimiser):
+    inertia = {"momentum": 0.5} if optimiser == "momentum" else {}
+    run = CUBIC.descend(FIRST_GUESS, 1e-5, 400, optimiser, **inertia)
+    with numpy.errstate(all="ignore"):
+        losses, _ = loop_over_data(features(X), Y, "sum", FIRST_GUESS, 1e-5, 400, **inertia)
+    assert abs(numpy.isfinite(run.losses).sum() - numpy.isfinite(losses).sum()) <= 1
+    assert 10 < numpy.isfinite(run.losses).sum() < 400
+
+
+def test_absent_modes_stay_absent_however_large_the_rate():
+    for optimiser in OPTIMISERS:
+        run = CUBIC.descend(CUBIC.optimum, 1.0, 500, optimiser)
+        assert_array_equal(run.losses, numpy.full(501, CUBIC.floor))
+        assert_array_equal(run.coefficients, numpy.tile(CUBIC.optimum, (501, 1)))
+        assert run.outcome == "converges"
+        assert run.steps_to() == 0
+
+
+def test_a_run_is_computed_only_when_it_is_asked_for():
+    run = CUBIC.descend(FIRST_GUESS, 1e-6, 10**15)
+    assert run.steps == 10**15
+    assert_allclose(run.factors, 1 - 1e-6 * CUBIC.eigenvalues)
+
+
+def test_steps_to_is_the_first_loss_that_is_low_enough():
+    run = CUBIC.descend(FIRST_GUESS, 3e-6, 2000)
+    low = [t for t, loss in enumerate(run.losses) if loss <= 1.01 * CUBIC.floor]
+    assert run.steps_to() == low[0] > 0
+    assert run.steps_to(2) < run.steps_to(1.01)
+    assert run.steps_to(1e6) == 0
+    assert CUBIC.descend(FIRST_GUESS, 1e-6, 2000).steps_to() == math.inf
+    many = CUBIC.descend(FIRST_GUESS, numpy.array([1e-6, 3e-6]), 2000)
+    assert_array_equal(many.steps_to(), [math.inf, low[0]])
+
+
+def test_repr_is_one_line_that_says_what_happened():
+    assert repr(CUBIC) == (
+        "LeastSquares(4 coefficients, sum: floor 8.81717, largest stable rate 3.55795e-06)"
+    )
+    assert repr(CUBIC.descend(FIRST_GUESS, 1e-6, 2000)) == (
+        "Trajectory(sgd, rate 1e-06, 2000 steps: crawls, loss 215794 to 12.2744)"
+    )
+    assert repr(CUBIC.descend(FIRST_GUESS, numpy.array([1e-3, 1e-2]), 7, "adam")) == (
+        "Trajectory(adam, 2 rates from 0.001 to 0.01, 7 steps)"
+    )
+
+
+# Outcomes
+
+
+@pytest.mark.parametrize(("optimiser", "start", "rate", "outcome"), [
+    ("sgd", FIRST_GUESS, 1e-6, "crawls"),
+    ("sgd", FIRST_GUESS, 1.7e-6, "converges"),
+    ("sgd", FIRST_GUESS, 1.78e-6, "oscillates"),
+    ("sgd", FIRST_GUESS, 3.55e-6, "oscillates"),
+    ("sgd", FIRST_GUESS, 3.56e-6, "diverges"),
+    ("momentum", FIRST_GUESS, 1e-9, "crawls"),
+    ("momentum", FIRST_GUESS, 1e-6, "oscillates"),
+    ("momentum", FIRST_GUESS, 6.75e-6, "oscillates"),
+    ("momentum", FIRST_GUESS, 6.77e-6, "diverges"),
+    ("rmsprop", FIRST_GUESS, 1e-3, "crawls"),
+    ("rmsprop", (0, 0, 0, 0), 3e-3, "oscillates"),
+    ("adam", FIRST_GUESS, 1e-3, "crawls"),
+    ("adam", FIRST_GUESS, 1e-2, "converges"),
+    ("adam", FIRST_GUESS, 0.1, "oscillates"),
+])
+def test_outcome_names_what_becomes_of_2000_steps(optimiser, start, rate, outcome):
+    assert CUBIC.descend(start, rate, 2000, optimiser).outcome == outcome
+    many = CUBIC.descend(start, numpy.array([rate, rate]), 2000, optimiser)
+    assert_array_equal(many.outcome, [outcome, outcome])
+
+
+@settings(deadline=None)
+@given(PROBLEMS, SEEDS, st.floats(0.01, 1.3))
+def test_plain_descent_oscillates_when_a_direction_changes_sign(problem, seed, share):
+    matrix, y, problem = problem
+    assume(abs(share - 1) > 1e-3)
+    assume((abs(2 * share * problem.eigenvalues / problem.eigenvalues[-1] - 1) > 1e-3).all())
+    start, rate = random_start(problem, seed), share * problem.largest_stable_rate
+    losses, path = loop_over_data(matrix, y, problem.reduction, start, rate, 1)
+    before, after = (path - problem.optimum) @ problem.eigenvectors
+    outcome = problem.descend(start, rate, 1).outcome
+    assert (outcome in ("oscillates", "diverges")) == (before * after < 0).any()
+    assert (outcome == "diverges") == (abs(after) > abs(before)).any()
+    if outcome in ("converges", "crawls"):
+        rounding = 1e-12 * (y @ y)
+        assert (outcome == "converges") == (losses[-1] <= 1.01 * problem.floor + rounding)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])
+def test_the_limit_itself_is_not_beyond_the_limit(momentum):
+    run = CUBIC.descend(FIRST_GUESS, 1e-6, 10, "momentum", momentum=momentum)
+    assert_allclose(run.largest_stable_rate, 2 * (1 + momentum) / CUBIC.eigenvalues[-1])
+    for rate, beyond in ((run.largest_stable_rate, False),
+                         (run.largest_stable_rate * (1 + 1e-12), True)):
+        again = CUBIC.descend(FIRST_GUESS, rate, 10, "momentum", momentum=momentum)
+        assert (again.outcome == "diverges") == beyond
+    assert CUBIC.descend(FIRST_GUESS, CUBIC.largest_stable_rate, 10).outcome == "oscillates"
+    beyond = run.largest_stable_rate * 1.001
+    long = CUBIC.descend(FIRST_GUESS, beyond, 60_000, "momentum", momentum=momentum)
+    assert long.losses[-1] > 10 * long.losses[0]
+
+
+def test_momentum_makes_the_loss_swing_where_plain_descent_does_not():
+    plain = CUBIC.descend(FIRST_GUESS, 1e-6, 2000)
+    heavy = CUBIC.descend(FIRST_GUESS, 1e-6, 2000, "momentum")
+    assert (numpy.diff(plain.losses) <= 0).all()
+    assert (numpy.diff(heavy.losses) > 0.01 * heavy.losses[:-1]).any()
+    assert heavy.outcome == "oscillates"
+
+
+def test_rmsprop_from_zeros_ends_bouncing_between_two_points():
+    run = CUBIC.descend((0, 0, 0, 0), 1e-3, 8000, "rmsprop")
+    assert run.outcome == "oscillates"
+    assert_allclose(run.coefficients[-1], run.coefficients[-3], rtol=1e-6)
+    assert abs(run.coefficients[-1] - run.coefficients[-2]).max() > 1e-4
+    assert_allclose(run.losses[-1], run.losses[-2], rtol=1e-6)
+
+
+def test_adaptive_runs_diverge_only_while_they_climb():
+    assert CUBIC.descend((0, 0, 0, 0), 1.0, 1, "adam").outcome == "diverges"
+    assert CUBIC.descend((0, 0, 0, 0), 1.0, 2000, "adam").outcome == "oscillates"
+
+
+def test_a_fit_without_error_can_be_reached():
+    problem = LeastSquares(features(X, basis="legendre"), X**3)
+    assert problem.floor < 1e-20
+    run = problem.descend((0, 0, 0, 0), 0.5 / 4001, 8000)
+    assert run.outcome == "converges"
+    assert 0 < run.steps_to() < 8000
+
+
+def test_zero_steps_are_a_run_too():
+    for optimiser in OPTIMISERS:
+        run = CUBIC.descend(FIRST_GUESS, 1e-9, 0, optimiser)
+        assert_allclose(run.losses, [CUBIC.loss(FIRST_GUESS)])
+        assert_allclose(run.coefficients, [FIRST_GUESS])
+        assert run.outcome == "crawls"
+        assert run.outcome in OUTCOMES
+
+
+@pytest.mark.parametrize(("rate", "mode"), [(1e-6, 0), (3.54e-6, 0), (3.555e-6, 3), (1e-5, 3)])
+def test_the_dominant_mode_is_the_last_to_settle_or_the_first_to_explode(rate, mode):
+    run = CUBIC.descend((1, 1, 1, 1), rate, 2000)
+    assert run.dominant_mode == mode
+    shares = abs(run.amplitudes[-1] / run.amplitudes[0])
+    assert shares.argmax() == mode
+
+
+# What the course says
+
+
+def test_facts_about_the_cubic():
+    assert_allclose(CUBIC.optimum, [0, 0.856740843, 0, -0.0933303890], atol=5e-10)
+    assert_allclose(CUBIC.optimum, best_fit(features(X), Y), atol=1e-12)
+    assert_allclose(CUBIC.floor, 8.81716541, atol=5e-9)
+    assert_allclose(CUBIC.eigenvalues, [1727.50065, 2065.97519, 80355.7567, 562121.936],
+                    rtol=5e-9)
+    assert_allclose(CUBIC.largest_stable_rate, 3.557947e-6, rtol=2e-7)
+    assert_allclose(CUBIC.best_rate, 3.547046e-6, rtol=2e-7)
+    assert_allclose(CUBIC.condition_number, 325.396, rtol=2e-6)
+    assert_allclose(CUBIC.loss((0, 0, 0, 0)), 999.5)
+    run = CUBIC.descend(FIRST_GUESS, 1e-6, 2000)
+    assert_allclose(-1 / numpy.log(run.factors), [578.4, 483.5, 11.94, 1.211], rtol=5e-4)
+    assert_allclose(run.amplitudes[-1, 0] / run.amplitudes[0, 0], 0.0315, atol=5e-5)
+    assert_allclose(run.losses[-1], 12.27, atol=5e-3)
+
+
+def test_facts_about_the_limit():
+    below = CUBIC.descend((1, 1, 1, 1), 3.55e-6, 2000)
+    above = CUBIC.descend((1, 1, 1, 1), 3.56e-6, 2000)
+    assert_allclose(below.losses[-1], 8.8229, atol=5e-5)
+    assert_allclose(above.losses[-1], 3.4e7, rtol=0.02)
+    mean = LeastSquares(features(X), Y, "mean")
+    assert_allclose(mean.largest_stable_rate, 7.1e-3, rtol=5e-3)
+    x, y = sine_samples(1000)
+    half = LeastSquares(features(x), y)
+    assert_allclose(half.eigenvalues, CUBIC.eigenvalues / 2, rtol=5e-3)
+    assert_allclose(half.floor, 4.42703470, atol=5e-9)
+    dynamic = LeastSquares(numpy.column_stack([features(X), X**4 + X**5]), Y)
+    assert_allclose(dynamic.eigenvalues[-1], 3.89414e7, rtol=2e-6)
+    assert_allclose(dynamic.largest_stable_rate, 5.136e-8, rtol=1e-4)
+
+
+def test_facts_about_random_starts():
+    starts = numpy.random.default_rng(0).standard_normal((4000, 4))
+    last = [CUBIC.descend(start, 1e-6, 2000).losses[-1] for start in starts]
+    assert_allclose(numpy.percentile(last, [5, 50, 95]), [8.89, 9.72, 12.89], rtol=0.03)
+    assert_allclose(numpy.mean(numpy.array(last) <= 1.01 * CUBIC.floor), 0.06, atol=0.015)
+
+
+@pytest.mark.parametrize(("basis", "eigenvalues", "condition", "limit", "best", "medians"), [
+    ("powers", [1727.50065, 2065.97519, 80355.7567, 562121.936], 325.4, 3.558e-6, 3.547e-6,
+     (2591, 1167, 113.5)),
+    ("legendre", [573.142, 801.601, 1334.67, 4000], 6.979, 5.0e-4, 4.373e-4, (10908, 23, 12)),
+    ("standardised", [333.939, 4000, 4000, 7666.06], 22.96, 2.609e-4, 2.5e-4, (16746, 83, 26)),
+    ("orthonormal", [4000] * 4, 1, 5e-4, 2.5e-4, (None, 1, 1)),
+])
+def test_facts_about_bases(basis, eigenvalues, condition, limit, best, medians):
+    matrix = features(X, basis=basis)
+    problem = LeastSquares(matrix, Y)
+    assert_allclose(problem.eigenvalues, eigenvalues, rtol=2e-6)
+    assert_allclose(problem.condition_number, condition, rtol=2e-4)
+    assert_allclose(problem.largest_stable_rate, limit, rtol=2e-4)
+    assert_allclose(problem.best_rate, best, rtol=2e-4)
+    # The same 40 polynomials in every basis; medians over other draws differ by some 6 %.
+    drawn = numpy.random.default_rng(1).standard_normal((40, 4))
+    starts = [best_fit(matrix, features(X) @ start) for start in drawn]
+    rate, momentum = problem.best_heavy_ball
+    runs = (
+        (1e-6, 40_000, "sgd", {}), (problem.best_rate, 3000, "sgd", {}),
+        (rate, 500, "momentum", {"momentum": momentum}),
+    )
+    for median, (rate, steps, optimiser, inertia) in zip(medians, runs, strict=True):
+        if median is not None:
+            hits = [problem.descend(start, rate, steps, optimiser, **inertia).steps_to()
+                    for start in starts]
+            assert_allclose(numpy.median(hits), median, rtol=0.08, atol=1)
+
+
+def test_facts_about_heavy_ball_and_the_adaptive_ones():
+    rate, momentum = CUBIC.best_heavy_ball
+    assert_allclose(rate, 6.388e-6, rtol=1e-4)
+    assert_allclose(momentum, 0.800937, rtol=2e-6)
+    starts = numpy.random.default_rng(1).standard_normal((40, 4))
+    for rate, steps, hits in ((1e-3, 14_000, 7509), (1e-2, 3500, 1772), (0.1, 700, 213)):
+        runs = [CUBIC.descend(start, rate, steps, "adam") for start in starts]
+        assert_allclose(numpy.median([run.steps_to() for run in runs]), hits, rtol=0.1)
+    run = CUBIC.descend((0, 0, 0, 0), 1e-3, 8000, "rmsprop")
+    far = abs(numpy.diff(run.coefficients[:200, 1]))
+    assert_allclose(far[50:], 1e-3, rtol=0.5)
+    assert run.losses.min() > 8.85
+
+
+# What is refused
+
+ONES = numpy.ones((5, 1))
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    (([[1.0]], ONES[:, 0]), TypeError, "features must be a NumPy array, got list"),
+    ((torch.ones(5, 1), ONES[:, 0]), TypeError, "features must be a NumPy array, got Tensor"),
+    ((ONES.astype(int), ONES[:, 0]), TypeError, "must be float32 or float64, got int64"),
+    ((ONES * 1j, ONES[:, 0]), TypeError, "must be float32 or float64, got complex128"),
+    ((ONES, ONES[:, 0] > 0), TypeError, "y must be float32 or float64, got bool"),
+    ((ONES[:, 0], ONES[:, 0]), ValueError, r"shape \(n, k\) with n >= k >= 1, got \(5,\)"),
+    ((ONES[:, :0], ONES[:, 0]), ValueError, r"n >= k >= 1, got \(5, 0\)"),
+    ((numpy.ones((2, 3)), numpy.ones(2)), ValueError, r"n >= k >= 1, got \(2, 3\)"),
+    ((ONES, ONES), ValueError, r"y must have shape \(5,\), got \(5, 1\)"),
+    ((ONES, numpy.ones(4)), ValueError, r"y must have shape \(5,\), got \(4,\)"),
+    ((ONES * math.nan, ONES[:, 0]), ValueError, "features must be finite"),
+    ((ONES, ONES[:, 0] * math.inf), ValueError, "y must be finite"),
+    ((numpy.ones((5, 2)), ONES[:, 0]), ValueError, "columns of rank 1 instead of 2"),
+    ((ONES * 0, ONES[:, 0]), ValueError, "columns of rank 0 instead of 1"),
+    ((ONES * 1e200, ONES[:, 0]), ValueError, "squares within the range of float64"),
+    ((ONES * 1e-200, ONES[:, 0]), ValueError, "squares within the range of float64"),
+    ((ONES, ONES[:, 0] * 1e200), ValueError, "squares within the range of float64"),
+    ((ONES, ONES[:, 0], "total"), ValueError, "reduction must be sum or mean, got 'total'"),
+])
+def test_problems_that_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        LeastSquares(*arguments)
+
+
+@pytest.mark.parametrize(("change", "error", "message"), [
+    ({"start": (1, 2, 3)}, ValueError, r"start must have shape \(4,\), got \(3,\)"),
+    ({"start": numpy.ones((4, 1))}, ValueError, r"must have shape \(4,\), got \(4, 1\)"),
+    ({"start": (1, 2, 3, math.nan)}, ValueError, "start must be finite"),
+    ({"start": (1e200, 0, 0, 0)}, ValueError, "start must have a finite loss"),
+    ({"start": torch.ones(4)}, TypeError, "start must be a NumPy array or a sequence"),
+    ({"start": "abcd"}, TypeError, "start must be a NumPy array or a sequence"),
+    ({"start": list("abcd")}, TypeError, "start must hold real numbers"),
+    ({"start": (True,) * 4}, TypeError, "start must hold real numbers, got dtype bool"),
+    ({"rate": 0}, ValueError, "rate must be positive, got 0"),
+    ({"rate": -1e-6}, ValueError, "rate must be positive, got -1e-06"),
+    ({"rate": math.nan}, ValueError, "rate must be finite, got nan"),
+    ({"rate": math.inf}, ValueError, "rate must be finite, got inf"),
+    ({"rate": "fast"}, TypeError, "rate must be a real number, got str 'fast'"),
+    ({"rate": True}, TypeError, "rate must be a real number, got bool True"),
+    ({"rate": [1e-6]}, TypeError, "rate must be a real number, got list"),
+    ({"rate": numpy.array([1e-6, 0])}, ValueError, "rate must be positive, got 0"),
+    ({"rate": numpy.array([1e-6, math.nan])}, ValueError, "rate must be finite"),
+    ({"rate": numpy.array([])}, ValueError, r"shape \(r,\) with r >= 1, got \(0,\)"),
+    ({"rate": numpy.ones((2, 2))}, ValueError, r"shape \(r,\) with r >= 1, got \(2, 2\)"),
+    ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+    ({"steps": 10.0}, TypeError, "steps must be an integer, got float 10.0"),
+    ({"steps": True}, TypeError, "steps must be an integer, got bool True"),
+    ({"optimiser": "SGD"}, ValueError, "one of sgd, momentum, rmsprop, adam, got 'SGD'"),
+    ({"momentum": 0.9}, ValueError, "momentum must be left out for sgd, which uses none"),
+    ({"optimiser": "adam", "alpha": 0.9}, ValueError, "left out for adam, which uses betas and"),
+    ({"optimiser": "momentum", "eps": 1e-8}, ValueError, "which uses momentum; got 1e-08"),
+    ({"optimiser": "momentum", "momentum": 1}, ValueError, "at least 0 and below 1, got 1"),
+    ({"optimiser": "momentum", "momentum": -0.1}, ValueError, "at least 0 and below 1, got -0.1"),
+    ({"optimiser": "rmsprop", "alpha": 1.5}, ValueError, "alpha must be at least 0 and below 1"),
+    ({"optimiser": "rmsprop", "eps": 0}, ValueError, "eps must be positive, got 0"),
+    ({"optimiser": "adam", "betas": 0.9}, TypeError, "betas must be a pair of numbers, got 0.9"),
+    ({"optimiser": "adam", "betas": (0.9, 1)}, ValueError, "betas must be at least 0 and below 1"),
+])
+def test_runs_that_are_refused(change, error, message):
+    arguments = {"start": FIRST_GUESS, "rate": 1e-6, "steps": 10} | change
+    with pytest.raises(error, match=message):
+        CUBIC.descend(**arguments)
+
+
+@pytest.mark.parametrize(("ask", "error", "message"), [
+    (lambda: CUBIC.loss((1, 2, 3)), ValueError, r"must have shape \(..., 4\), got \(3,\)"),
+    (lambda: CUBIC.loss((1, 2, 3, math.nan)), ValueError, "must be numbers, got nan"),
+    (lambda: CUBIC.loss(3.0), TypeError, "a NumPy array or a sequence of numbers, got float"),
+    (lambda: CUBIC.gradient((1, 2, 3, math.inf)), ValueError, "coefficients must be finite"),
+    (lambda: CUBIC.descend(FIRST_GUESS, 1e-3, 1, "adam").factors, ValueError,
+     "factors must be asked of sgd or momentum, got adam"),
+    (lambda: CUBIC.descend(FIRST_GUESS, 1e-3, 1, "rmsprop").largest_stable_rate, ValueError,
+     "largest_stable_rate must be asked of sgd or momentum, got rmsprop"),
+    (lambda: CUBIC.descend(FIRST_GUESS, 1e-6, 1).steps_to(0.5), ValueError,
+     "ratio must be at least 1, got 0.5"),
+    (lambda: CUBIC.descend(FIRST_GUESS, 1e-6, 1).steps_to("1 %"), TypeError,
+     "ratio must be a real number, got str"),
+])
+def test_questions_that_are_refused(ask, error, message):
+    with pytest.raises(error, match=message):
+        ask()
+
+
+def test_a_fresh_interpreter_does_not_load_torch():
+    code = "import sys, polylab.descent; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
