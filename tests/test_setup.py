@@ -1,0 +1,479 @@
+"""The set-up: one list of packages, proven versions, and failures that are explained."""
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# What setup.sh and make need of a system besides Python.
+COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "id", "make", "rm", "sed", "sh", "tail",
+            "tee", "touch")
+
+
+def pins():
+    """Return the version that constraints.txt gives to each package."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, version = line.split("==")
+            assert canonicalize_name(name) not in found, f"{name} is listed twice"
+            found[canonicalize_name(name)] = version
+    return found
+
+
+def closure(**platform):
+    """Return the names of all packages that polylab[test] brings to a platform."""
+    names, seen, todo = set(), set(), [("polylab", ("test",))]
+    while todo:
+        name, extras = todo.pop()
+        # On Linux torch brings, and pins, its own CUDA libraries.
+        if (name, extras) in seen or re.match(r"nvidia-|cuda-|triton$", name):
+            continue
+        seen.add((name, extras))
+        names.add(name)
+        try:
+            texts = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a package of another platform, which asks for nothing more
+        for requirement in map(Requirement, texts):
+            environments = [{**platform, "extra": extra} for extra in ("", *extras)]
+            if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
+                todo.append((canonicalize_name(requirement.name), tuple(requirement.extras)))
+    return names - {"polylab"}
+
+
+class TestLists:
+    """pyproject.toml, constraints.txt and environment.yml agree."""
+
+    def test_each_range_holds_its_proven_version(self):
+        extras = PROJECT["optional-dependencies"].values()
+        for text in [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]:
+            requirement = Requirement(text)
+            if requirement.name != "polylab":
+                assert requirement.specifier.contains(pins()[requirement.name]), text
+
+    def test_everything_installed_here_is_pinned_to_what_runs(self):
+        for name in closure():
+            version = importlib.metadata.version(name).split("+")[0]
+            assert pins().get(name) == version, f"constraints.txt should say {name}=={version}"
+
+    def test_nothing_is_pinned_in_vain(self):
+        everywhere = closure() | closure(sys_platform="darwin", platform_system="Darwin")
+        everywhere |= closure(sys_platform="win32", platform_system="Windows", os_name="nt")
+        assert set(pins()) == everywhere
+
+    @pytest.mark.parametrize("minor", [11, 12, 13, 14])
+    @pytest.mark.parametrize(
+        ("sys_platform", "platform_system", "os_name"),
+        [("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt")],
+    )
+    def test_other_systems_and_pythons_need_nothing_unpinned(
+        self, sys_platform, platform_system, os_name, minor
+    ):
+        names = closure(
+            sys_platform=sys_platform, platform_system=platform_system, os_name=os_name,
+            python_version=f"3.{minor}", python_full_version=f"3.{minor}.1",
+        )
+        assert len(names) > 100
+        assert names <= set(pins())
+
+    def test_conda_route_installs_the_same(self):
+        environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+        python, pip, by_pip = environment["dependencies"]
+        assert environment["name"] == PROJECT["name"]
+        name, version = python.split("=")
+        assert name == "python"
+        assert SpecifierSet(PROJECT["requires-python"]).contains(version)
+        assert Requirement(pip).name == "pip"
+        # The package itself, so what pyproject.toml lists, in the versions of constraints.txt.
+        assert by_pip == {"pip": ["-c constraints.txt", "-e ."]}
+
+    def test_pip_understands_the_conda_route(self, tmp_path):
+        for name in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt"):
+            shutil.copy(ROOT / name, tmp_path)
+        shutil.copytree(ROOT / "polylab", tmp_path / "polylab")
+        environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+        lines = environment["dependencies"][-1]["pip"]
+        (tmp_path / "conda.txt").write_text("\n".join(lines), encoding="utf-8")
+        answer = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index",
+             "--no-build-isolation", "--ignore-installed", "-r", "conda.txt"],
+            cwd=tmp_path, capture_output=True, text=True,
+        )
+        assert "Would install polylab-" + PROJECT["version"] in answer.stdout, answer.stderr
+
+    def test_version_is_said_once(self):
+        assert importlib.metadata.version("polylab") == PROJECT["version"]
+        import polylab
+
+        assert polylab.__version__ == PROJECT["version"]
+
+
+# Stands in for pip in a new .venv: notes each call, then does what PIP_DOES says.
+FAKE_PIP = """
+import os, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit()
+with open(os.environ["PIP_CALLS"], "a") as calls:
+    print(*sys.argv[1:], file=calls)
+exec(os.environ.get("PIP_DOES", ""))
+"""
+
+# Stands in for python3: real, but a new .venv gets the pip above instead of a download.
+FAKE_PYTHON = """#!/bin/sh
+if [ "$1 $2" = "-m venv" ]; then
+    "{python}" "$@" --without-pip || exit
+    mkdir -p .venv/lib/python{minor}/site-packages/pip
+    cp "{folder}/fake_pip.py" .venv/lib/python{minor}/site-packages/pip/__main__.py
+else
+    exec "{python}" "$@"
+fi
+"""
+
+OLD_PYTHON = """#!/bin/sh
+case "$2" in
+    *print*) echo 3.9.18 ;;
+    *) exit 1 ;;
+esac
+"""
+
+NO_VENV = """#!/bin/sh
+case "$2" in
+    *venv*) echo "ModuleNotFoundError: No module named 'ensurepip'" >&2; exit 1 ;;
+    *) exec "{python}" "$@" ;;
+esac
+"""
+
+
+class Machine:
+    """A copy of the set-up on a machine that has only the commands which are put there."""
+
+    def __init__(self, folder):
+        self.commands = folder / "commands"
+        self.course = folder / "my course"
+        self.calls = folder / "calls"
+        self.folder = folder
+        self.commands.mkdir()
+        self.course.mkdir()
+        (self.course / "tools").mkdir()
+        for name in ("Makefile", "pyproject.toml", "constraints.txt", "tools/setup.sh"):
+            shutil.copy(ROOT / name, self.course / name)
+        for command in (*COMMANDS, "cp", "mkdir"):
+            (self.commands / command).symlink_to(shutil.which(command))
+        (folder / "fake_pip.py").write_text(FAKE_PIP, encoding="utf-8")
+
+    def add(self, name, script):
+        minor = ".".join(map(str, sys.version_info[:2]))
+        path = self.commands / name
+        path.write_text(
+            script.format(python=sys.executable, minor=minor, folder=self.folder),
+            encoding="utf-8",
+        )
+        path.chmod(0o755)
+
+    def make(self, *arguments, **variables):
+        environment = {"PATH": str(self.commands), "PIP_CALLS": str(self.calls), **variables}
+        return subprocess.run(
+            ["make", *arguments], cwd=self.course, env=environment,
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        )
+
+    def refused(self, *arguments, **variables):
+        """Call make, see it fail in plain words, and return these words."""
+        answer = self.make(*arguments, **variables)
+        assert answer.returncode != 0
+        assert "polylab could not be set up." in answer.stderr
+        assert "Traceback" not in answer.stdout + answer.stderr
+        return answer.stderr
+
+    def pip_calls(self):
+        return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
+
+    def has_environment(self):
+        return (self.course / ".venv").exists()
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return a machine with a Python of today and a stand-in for pip."""
+    machine = Machine(tmp_path)
+    machine.add("python3", FAKE_PYTHON)
+    return machine
+
+
+class TestSetUp:
+    """`make` makes .venv once, installs in it what is asked for, and repairs it."""
+
+    @pytest.mark.parametrize(
+        ("goal", "what"), [("lab", "."), ("app", ".[app]"), ("test", ".[test]")]
+    )
+    def test_installs_what_the_target_needs(self, machine, goal, what):
+        answer = machine.make(f"setup-{goal}")
+        assert answer.returncode == 0, answer.stderr
+        setuptools, course = machine.pip_calls()
+        assert setuptools.endswith(f"setuptools=={pins()['setuptools']}")
+        assert "--constraint constraints.txt" in course
+        assert course.endswith(f"--editable {what}")
+
+    def test_second_call_has_nothing_to_do(self, machine):
+        machine.make("setup-test")
+        before = machine.pip_calls()
+        for goal in ("lab", "app", "test"):
+            answer = machine.make(f"setup-{goal}")
+            assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+        assert machine.pip_calls() == before
+
+    def test_a_larger_goal_is_added_to_the_same_environment(self, machine):
+        machine.make("setup-lab")
+        mark = machine.course / ".venv" / "mark"
+        mark.touch()
+        assert machine.make("setup-app").returncode == 0
+        assert mark.exists()
+        assert machine.pip_calls()[-1].endswith("--editable .[app]")
+
+    @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+    def test_a_changed_list_is_installed(self, machine, name):
+        machine.make("setup-lab")
+        before = len(machine.pip_calls())
+        with (machine.course / name).open("a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        assert machine.make("setup-lab").returncode == 0
+        assert len(machine.pip_calls()) == before + 2
+
+    def test_an_interrupted_environment_is_made_again(self, machine):
+        machine.make("setup-lab")
+        mark = machine.course / ".venv" / "unfinished"
+        mark.touch()
+        assert "Making .venv" in machine.make("setup-app").stdout
+        assert not mark.exists()
+
+    def test_an_environment_whose_python_is_gone_is_made_again(self, machine):
+        machine.make("setup-lab")
+        (machine.course / ".venv" / "bin" / "python").unlink()
+        assert "Making .venv" in machine.make("setup-lab").stdout
+
+    def test_a_moved_course_gets_a_new_environment(self, machine):
+        machine.make("setup-lab")
+        machine.course = machine.course.rename(machine.folder / "my other course")
+        assert "Making .venv" in machine.make("setup-lab").stdout
+        assert machine.make("setup-lab").stdout == ""
+
+    def test_python_can_be_chosen(self, machine):
+        machine.add("python3", OLD_PYTHON)
+        machine.add("my-python", FAKE_PYTHON)
+        assert machine.make("setup-lab", "PYTHON=my-python").returncode == 0
+
+    def test_a_newer_python_is_found_behind_an_old_one(self, machine):
+        machine.add("python3", OLD_PYTHON)
+        machine.add("python3.12", FAKE_PYTHON)
+        assert machine.make("setup-lab").returncode == 0
+
+    def test_large_downloads_are_named(self, machine):
+        does = "print('Collecting torch', '  Downloading torch-2.whl (888.1 MB)', sep='\\n')"
+        assert "  torch-2.whl (888.1 MB)\n" in machine.make("setup-lab", PIP_DOES=does).stdout
+
+
+class TestFailures:
+    """What can go wrong is said in plain words, and leaves nothing half-made behind."""
+
+    def test_python_too_old(self, machine):
+        machine.add("python3", OLD_PYTHON)
+        words = machine.refused("lab")
+        assert "needs Python 3.11 or newer, but python3 is 3.9.18." in words
+        assert "make lab PYTHON=python3.12" in words
+        assert not machine.has_environment()
+
+    def test_no_python(self, machine):
+        (machine.commands / "python3").unlink()
+        assert "No Python was found." in machine.refused("lab")
+
+    def test_chosen_python_does_not_exist(self, machine):
+        assert "PYTHON=python9 was asked for" in machine.refused("lab", "PYTHON=python9")
+
+    def test_chosen_python_is_too_old(self, machine):
+        machine.add("my-python", OLD_PYTHON)
+        assert "but my-python is 3.9.18." in machine.refused("test", "PYTHON=my-python")
+
+    def test_no_venv_module(self, machine):
+        machine.add("python3", NO_VENV)
+        words = machine.refused("lab")
+        minor = ".".join(map(str, sys.version_info[:2]))
+        assert "without its venv module" in words
+        assert f"apt install python{minor}-venv" in words
+        assert not machine.has_environment()
+
+    def test_no_room_for_the_environment(self, machine):
+        machine.add(
+            "python3",
+            '#!/bin/sh\nif [ "$2" = venv ]; then mkdir .venv; echo "disk full" >&2; exit 1; fi\n'
+            'exec "{python}" "$@"\n',
+        )
+        words = machine.refused("lab")
+        assert "could not make the folder .venv" in words
+        assert "Python said:  disk full" in words
+        assert not machine.has_environment()
+
+    def test_no_network(self, machine, tmp_path):
+        # Real pip, and an index at a port of this machine where nobody listens.
+        machine.add("python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        words = machine.refused(
+            "lab", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0",
+            PIP_CONFIG_FILE=os.devnull, PIP_CACHE_DIR=str(tmp_path / "cache"),
+        )
+        assert "There is no connection to the package index" in words
+        assert "HTTPS_PROXY" in words
+        assert not machine.has_environment()
+
+    @pytest.mark.parametrize(
+        ("said", "explained"),
+        [
+            ("WARNING: Retrying ... NewConnectionError(... Errno 101 Network is unreachable)",
+             "There is no connection"),
+            ("ReadTimeoutError: Read timed out.", "There is no connection"),
+            ("ProxyError('Cannot connect to proxy.')", "There is no connection"),
+            ("SSLError(SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED)",
+             "its certificate was not accepted"),
+            ("ERROR: Could not install packages: [Errno 28] No space left on device",
+             "The disk is full"),
+            ("ERROR: No matching distribution found for torch==2.13.0", "torch==2.13.0"),
+            ("ERROR: the moon is too bright", "ERROR: the moon is too bright"),
+        ],
+    )
+    def test_pip_fails(self, machine, said, explained):
+        words = machine.refused("lab", PIP_DOES=f"print({said!r}); sys.exit(1)")
+        assert explained in words
+        assert not machine.has_environment()
+        assert machine.make("setup-lab").returncode == 0
+
+    def test_a_failed_addition_leaves_what_worked(self, machine):
+        machine.make("setup-lab")
+        machine.refused("test", PIP_DOES="sys.exit(1)")
+        assert machine.make("setup-lab").stdout == ""
+        assert machine.make("setup-test").returncode == 0
+
+
+class TestCommands:
+    """The targets do what the README says they do."""
+
+    def test_make_alone_lists_every_target(self):
+        text = (ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = set(re.search(r"^\.PHONY: (.*)", text, re.MULTILINE)[1].split())
+        answer = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = set(re.findall(r"^make (\w+)", answer.stdout, re.MULTILINE))
+        assert listed == {t for t in targets if t != "help" and not t.startswith("setup-")}
+
+    def test_the_texts_name_only_targets_and_files_that_exist(self):
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        for name in ("README.md", "CONTRIBUTING.md"):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            for target in re.findall(r"`make (\w+)|^    make (\w+)", text, re.MULTILINE):
+                assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), target
+            for link in re.findall(r"\]\(([^)#]+)\)", text):
+                assert "://" in link or (ROOT / link).exists(), f"{name} links to {link}"
+
+    def test_map_agrees_with_the_notebooks(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        row = re.compile(r"^\| \[(\d\d) (.*?)\]\(notebooks/(\S+)\) \|.*\| (\d+) \|$", re.MULTILINE)
+        rows = row.findall(readme)
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+            opening = nbformat.read(path, as_version=4).cells[0].source
+            number, title = re.match(r"# (\d\d)\. (.*)", opening).groups()
+            minutes = re.search(r"(\d+) minutes", opening)[1]
+            assert (number, title, path.name, minutes) in rows
+        assert [number for number, *_ in rows] == [f"{number:02}" for number in range(15)]
+
+    def test_lab_serves_the_notebooks_and_prints_the_address(self, tmp_path):
+        # Without any command that could be a browser; setup.sh is left out.
+        commands = tmp_path / "commands"
+        commands.mkdir()
+        for command in COMMANDS:
+            (commands / command).symlink_to(shutil.which(command))
+        environment = {"PATH": str(commands), "HOME": str(tmp_path)}
+        server = subprocess.Popen(
+            ["make", "lab", "--old-file=setup-lab", f"python={sys.executable}",
+             "OPTIONS=--port=0 --ServerApp.port_retries=0"],
+            cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )
+        try:
+            seen = ""
+            for line in server.stderr:
+                seen += line
+                if "http://127.0.0.1" in line:
+                    break
+            address = re.search(r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=(\S+)", seen)
+            assert address, seen
+            root, token = address.groups()
+            headers = {"Authorization": f"token {token}"}
+            request = urllib.request.Request(f"{root}/api/contents", headers=headers)
+            served = None
+            for _ in range(100):  # the address is printed a moment before it answers
+                try:
+                    with urllib.request.urlopen(request) as answer:
+                        served = {entry["name"] for entry in json.load(answer)["content"]}
+                        break
+                except urllib.error.URLError:
+                    time.sleep(0.1)
+            assert served == {path.name for path in (ROOT / "notebooks").glob("[!.]*")}
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.communicate()
+
+
+class TestContinuousIntegration:
+    """`.ci/run` installs what is missing and then runs the README's test command."""
+
+    def run(self, tmp_path, *present):
+        commands = tmp_path / "commands"
+        commands.mkdir()
+        for command in ("bash", "dirname", "env"):
+            (commands / command).symlink_to(shutil.which(command))
+        for command in present:
+            script = f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER"\n'
+            (commands / command).write_text(script, encoding="utf-8")
+            (commands / command).chmod(0o755)
+        (commands / "id").write_text(f"#!{shutil.which('sh')}\necho 0\n", encoding="utf-8")
+        (commands / "id").chmod(0o755)
+        return subprocess.run(
+            [ROOT / ".ci" / "run"], env={"PATH": str(commands)}, capture_output=True, text=True
+        )
+
+    def test_requires_the_browser_and_runs_make_test(self, tmp_path):
+        answer = self.run(tmp_path, "make", "python3", "chromium", "apt-get")
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout.splitlines()[-1] == "make test browser=required"
+
+    def test_installs_what_is_missing(self, tmp_path):
+        answer = self.run(tmp_path, "make", "apt-get")
+        assert answer.returncode == 0, answer.stderr
+        lines = answer.stdout.splitlines()
+        assert lines[0].startswith("apt-get update")
+        assert lines[1].startswith("apt-get install")
+        for package in ("python3", "python3-venv", "chromium"):
+            assert f" {package} " in lines[1]
+        assert lines[-1] == "make test browser=required"
+
+    def test_says_so_where_nothing_can_be_installed(self, tmp_path):
+        answer = self.run(tmp_path, "make", "python3")
+        assert answer.returncode == 1
+        assert "there is no apt-get to install it: chromium" in answer.stderr
