@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy
 
+from polylab.data import sine_samples
+
 
 @dataclass(frozen=True)
 class NearMiss:
@@ -65,6 +67,10 @@ class Task:
         argument. If left out, either will do.
     choices : tuple of str
         For an answer in words: the words to choose from.
+    accepts : callable, optional
+        For a value with many right answers: ``accepts(numbers)`` is given the numbers in float64
+        and returns the sentence that says what is wrong, empty if they are right. ``wanted`` is
+        then one example, for the shape.
     """
 
     description: str
@@ -78,6 +84,7 @@ class Task:
     in_place: bool = False
     shares: bool | None = None
     choices: tuple[str, ...] = ()
+    accepts: Callable | None = None
 
 
 def _vector(random):
@@ -103,6 +110,18 @@ def _cubic_and_points(random):
     return random.normal(size=4), random.normal(size=random.integers(12, 40))
 
 
+def _say_what_is_wrong_above_12(coefficients):
+    x, y = sine_samples()
+    loss, reverse = (((numpy.polynomial.polynomial.polyval(x, order) - y) ** 2).sum()
+                     for order in (coefficients, coefficients[::-1]))
+    if loss < 12:
+        return ""
+    if reverse < 12:
+        return ("The numbers are right, but they come in reverse order: the course always puts "
+                "the constant first.")
+    return f"The loss of this cubic is {loss:.4g}; under 12 is wanted."
+
+
 def _cubic_with(coefficients, x, last):
     a, b, c, d = coefficients
     return a + b * x + c * x**2 + d * last
@@ -123,8 +142,26 @@ def _values_and_vector(random):
     return values, random.normal(size=random.integers(12, 40))
 
 
+def _five_numbers_and_terms(random):
+    numbers, terms = random.normal(size=5), int(random.integers(0, 3))
+    return numbers, random.uniform(-3, 3, size=random.integers(12, 40)), terms
+
+
+def _rate_limit(*powers):
+    """Return 2/λmax for a cubic with extra columns, each a sum of powers of x."""
+    x = numpy.linspace(-numpy.pi, numpy.pi, 2000)
+    columns = [*(x**k for k in range(4)), *(sum(x**k for k in group) for group in powers)]
+    return 2 / numpy.linalg.eigvalsh(2 * numpy.array(columns) @ numpy.array(columns).T)[-1]
+
+
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
+    "cubic_under_12": Task(
+        "the loss of this cubic is under 12",
+        wanted=lambda: (0.0, 0.86, 0.0, -0.095),
+        accepts=_say_what_is_wrong_above_12,
+        hint="turn one slider a little at a time and watch the loss.",
+    ),
     "cube": Task(
         "the cube of each value handed in, and of nothing else",
         wanted=lambda value: numpy.multiply(numpy.multiply(value, value), value),
@@ -372,12 +409,97 @@ TASKS = {
         hint="`torch.tensor` takes `dtype` and `device`, and `x` knows its own.",
     ),
     # --- 05 Let autograd find the gradient --------------------------------------------------
+    "three_times_back": Task(
+        "the number in w.grad after three backward passes of w³ at w = 2, without zeroing",
+        wanted=lambda: 3 * (3 * 2.0**2),
+        hint="what is the gradient of one pass, and what does each further pass do with it?",
+        near_misses=(
+            NearMiss(lambda: 3 * 2.0**2, "This is the gradient after one pass.",
+                     "what happens to `.grad` when nobody clears it?"),
+            NearMiss(lambda: 2 * (3 * 2.0**2), "This is what is there after two passes.",
+                     "count the calls."),
+            NearMiss(lambda: (3 * 2.0**2) ** 3, "The three gradients are multiplied.",
+                     "`backward` adds to what is there."),
+            NearMiss(lambda: 3 * 2.0**3, "This is three times the loss, not its gradient.",
+                     "the derivative of w³ is 3 w²."),
+        ),
+    ),
     # --- 06 Write your own autograd function ------------------------------------------------
+    "wrong_backward": Task(
+        'which backward pass is wrong: "First", "Second" or "Third"',
+        wanted=lambda: "Second",
+        choices=("First", "Second", "Third"),
+        hint="hand each one to gradcheck, with an input of dtype float64.",
+    ),
     # --- 07 Stack layers with nn ------------------------------------------------------------
     # --- 08 Choose an optimiser -------------------------------------------------------------
     # --- 09 Build your own module -----------------------------------------------------------
     # --- 10 Change the graph on the fly -----------------------------------------------------
+    "predict_with_extra_terms": Task(
+        "the cubic plus e x⁴ plus e x⁵, with the first 0, 1 or 2 of these extra terms",
+        wanted=lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+            x, [*numbers[:4], *[numbers[4]] * terms]),
+        inputs=_five_numbers_and_terms,
+        library="torch",
+        hint="take terms = 0 and terms = 1 and write down the powers.",
+        near_misses=(
+            NearMiss(lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+                         x, [*numbers[:4], *[numbers[4]] * (terms + 1)]),
+                     "There is always one extra term too many.",
+                     "`range` leaves its end out; which powers does yours give for terms = 0?"),
+            NearMiss(lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+                         x, [*numbers[:4], *[numbers[4]] * max(terms - 1, 0)]),
+                     "The last extra term is missing.",
+                     "`range` leaves its end out; which powers does yours give for terms = 1?"),
+            NearMiss(lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+                         x, [*numbers[:4], *[numbers[4]] * 2]),
+                     "It adds both extra terms whatever `terms` says.",
+                     "where in your loop does `terms` stand?"),
+            NearMiss(lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+                         x, numbers[:4]),
+                     "It never adds an extra term.", "does the loop run at all?"),
+            NearMiss(lambda numbers, x, terms: numpy.polynomial.polynomial.polyval(
+                         x, [*numbers[:4], terms * numbers[4]]),
+                     "Each extra term is e x⁴; the second should be e x⁵.",
+                     "the power must change from turn to turn."),
+        ),
+    ),
+    "limit_up_to_the_sixth": Task(
+        "the largest stable rate for the cubic plus e (x⁴ + x⁵ + x⁶) on the 2,000 points",
+        wanted=lambda: _rate_limit((4, 5, 6)),
+        hint="the limit is 2/λmax, with one column for e: the sum of its three powers.",
+        near_misses=(
+            NearMiss(lambda: _rate_limit((4, 5)), "This is the limit with powers up to x⁵.",
+                     "which column of the features must change?"),
+            NearMiss(lambda: _rate_limit((6,)), "This is the limit with e x⁶ alone.",
+                     "which terms share the number e?"),
+            NearMiss(lambda: _rate_limit((4, 5, 6)) / 2, "This is 1/λmax, half the limit.",
+                     "at 1/λmax the steepest direction is done in one step; it bears twice that."),
+            NearMiss(lambda: _rate_limit((4, 5, 6)) * 2, "This is twice the limit.",
+                     "the Hessian of the sum of squares is 2 XᵀX."),
+            NearMiss(lambda: _rate_limit((4, 5, 6)) * 2000, "This is the limit for the mean.",
+                     "the loss is the sum of squared errors."),
+            NearMiss(lambda: _rate_limit((4,), (5,), (6,)),
+                     "This is the limit with three separate parameters for x⁴, x⁵ and x⁶.",
+                     "e is one parameter, so it has one column."),
+        ),
+        tolerance=0.002,
+    ),
     # --- 11 Train a two-layer network -------------------------------------------------------
     # --- 12 Find the learning rate ----------------------------------------------------------
+    "steps_to_one_thousandth": Task(
+        "the first step at which one thousandth or less of the slow even mode is left",
+        wanted=lambda: next(t for t in range(10_000) if (1 - 1e-6 * 1727.50065) ** t <= 1e-3),
+        hint="solve (1 − ηλ)ᵗ = 0.001 for t.",
+        near_misses=(
+            NearMiss(lambda: 3995, "After 3,995 steps a little more than a thousandth is left.",
+                     "round up, not down."),
+            NearMiss(lambda: 3999, "This takes ηλ for the loss of log size at a step.",
+                     "use the logarithm of 1 − ηλ itself."),
+            NearMiss(lambda: 1998, "This is when a thousandth of the loss is left.",
+                     "the loss depends on the square of the amplitude."),
+        ),
+        plain=True,
+    ),
 }
 """Every task by name."""

@@ -58,13 +58,25 @@ def _judge_value(answer, question):
     if answer is None:
         raise NotAttempted("the answer is None")
     wanted = question.wanted()
-    problem = _compare(answer, wanted, question, "float64")
+    problem = (_compare(answer, wanted, question, "float64") if question.accepts is None
+               else _examine(answer, wanted, question))
     if problem is None:
         return
     for miss in question.near_misses:
         if _compare(answer, miss.answer(), question, "float64") is None:
             raise Refusal(f"It is {_name(wanted)}, as wanted.", miss.wrong, miss.hint)
     raise Refusal(*problem, question.hint)
+
+
+def _examine(answer, wanted, question):
+    """Return None if a task with many right answers accepts this one, else what is wrong."""
+    reading = read_numbers(answer, _name(wanted))
+    target = numpy.asarray(wanted)
+    if reading.numbers.shape != target.shape:
+        return "", _shape_sentence(reading, target)
+    require_finite(reading, "them")
+    wrong = question.accepts(reading.numbers)
+    return (f"It is {_name(wanted)}, as wanted.", wrong) if wrong else None
 
 
 # --- functions ------------------------------------------------------------------------------
