@@ -19,16 +19,26 @@ losses, gradients, training, tensors, modules, functions, rates, repairs, projec
     One file per kind of answer.
 """
 
+from polylab.checks.functions import check_autograd_function
 from polylab.checks.gradients import check_gradient
 from polylab.checks.losses import check_loss
+from polylab.checks.modules import check_module
+from polylab.checks.project import check_project
+from polylab.checks.rates import check_learning_rate
+from polylab.checks.repairs import check_repair
 from polylab.checks.tensors import check_tensor
 from polylab.checks.training import check_training
 from polylab.checks.verdict import Verdict
 
 __all__ = [
     "Verdict",
+    "check_autograd_function",
     "check_gradient",
+    "check_learning_rate",
     "check_loss",
+    "check_module",
+    "check_project",
+    "check_repair",
     "check_tensor",
     "check_training",
 ]

@@ -27,7 +27,7 @@ from itertools import count
 
 import numpy
 
-from polylab.checks.reading import learner_line, own_functions
+from polylab.checks.reading import LIBRARIES, is_a, learner_line, own_functions, rebound_names
 from polylab.checks.verdict import Refusal
 
 TIME_LIMIT = 5.0  # seconds for one call of the learner's code
@@ -58,15 +58,18 @@ class Sink(io.TextIOBase):
         self.room = OUTPUT_KEPT
 
     def writable(self):
+        """Return True: print may write here."""
         return True
 
     def write(self, text):
+        """Keep what there is room for, and report all of it as written."""
         if self.room > 0:
             self.kept.append(text[: self.room])
             self.room -= len(text)
         return len(text)
 
     def text(self):
+        """Return what was kept."""
         return "".join(self.kept)
 
 
@@ -242,10 +245,10 @@ def quiet(sink):
         replaced.append((pyplot, "show", lambda *arguments, **named: None))
     shell = _shell()
     if shell is not None:
-        from IPython.utils.capture import CapturingDisplayPublisher
+        from IPython.core.displaypub import CapturingDisplayPublisher
 
         replaced.append((shell, "display_pub", CapturingDisplayPublisher()))
-        replaced.append((shell, "ask_exit", _refuse_to_exit))
+        replaced.append((type(shell), "ask_exit", _refuse_to_exit))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -283,9 +286,11 @@ def untouched(function=None):
 
 
 def _undo_settings():
-    settings = [
+    generators = [
         (random.getstate, random.setstate),
         (numpy.random.get_state, numpy.random.set_state),
+    ]
+    settings = [
         (numpy.geterr, lambda old: numpy.seterr(**old)),
         (numpy.get_printoptions, lambda old: numpy.set_printoptions(**old)),
         (os.getcwd, os.chdir),
@@ -295,8 +300,10 @@ def _undo_settings():
     ]
     torch = sys.modules.get("torch")
     if torch is not None:
+        generators.append((torch.get_rng_state, torch.set_rng_state))
+        if torch.cuda.is_initialized():
+            generators.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
         settings += [
-            (torch.get_rng_state, torch.set_rng_state),
             (torch.get_default_dtype, torch.set_default_dtype),
             (torch.is_grad_enabled, torch.set_grad_enabled),
             (torch.get_num_threads, torch.set_num_threads),
@@ -304,18 +311,21 @@ def _undo_settings():
             (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
             (torch.get_default_device, torch.set_default_device),
         ]
-        if torch.cuda.is_initialized():
-            settings.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
-
-    def undo(get, put, old):
-        # Only what changed is put back: setting torch's default device, for one, leaves a trace.
-        if repr(get()) != repr(old) or get in _NOT_IN_REPR:
-            put(old)
-
-    return [lambda get=get, put=put, old=get(): undo(get, put, old) for get, put in settings]
+    return [
+        *(_undo_generator(get, put) for get, put in generators),
+        *(_undo_setting(get, put) for get, put in settings),
+    ]
 
 
-_NOT_IN_REPR = (random.getstate, numpy.random.get_state)
+def _undo_generator(get, put):
+    old = get()
+    return lambda: put(old)
+
+
+def _undo_setting(get, put):
+    """Put a setting back only if it changed: setting torch's default device leaves a trace."""
+    old = get()
+    return lambda: put(old) if get() != old else None
 
 
 def _reset_environment(old):
@@ -389,22 +399,33 @@ def _undo_inside(value):
             if getattr(value, part) is not old[part]
         ]
     if isinstance(value, type) and value.__module__.split(".")[0] == "polylab":
-        old = dict(vars(value))
-
-        def undo_class():
-            for name in [name for name in vars(value) if name not in old]:
-                delattr(value, name)
-            for name, member in old.items():
-                if vars(value).get(name) is not member:
-                    setattr(value, name, member)
-
-        return undo_class
+        return _undo_class(value)
     return _undo_contents(value)
+
+
+def _undo_class(owner):
+    old = dict(vars(owner))
+
+    def undo():
+        for name in [name for name in vars(owner) if name not in old]:
+            delattr(owner, name)
+        for name, member in old.items():
+            if vars(owner).get(name) is not member:
+                setattr(owner, name, member)
+
+    return undo
+
+
+def _own_classes(answer):
+    """Return the class of an answer, or the answer itself if it is one, with its own bases."""
+    owner = answer if is_a(answer, type) else type(answer)
+    return [part for part in type.mro(owner)
+            if part.__module__.split(".")[0] not in (*LIBRARIES, "builtins", "functools")]
 
 
 def _undo_namespaces(function):
     """Remember the learner's own names, and the insides of the data that the code can reach."""
-    steps = []
+    steps = [_undo_class(part) for part in _own_classes(function)]
     seen = set()
     for own in own_functions(function):
         namespace = own.__globals__
@@ -554,15 +575,22 @@ def explain_error(error, function):
     text = _error_text(error)
     line = learner_line(error.__traceback__, function)
     where = f", in {line}" if line else ""
+    lost = "NoneType" in text and ".grad" in line
+    if lost or "does not require grad and does not have a grad_fn" in text:
+        names = rebound_names(function)
+        if names:
+            return Refusal(
+                "The first step runs.",
+                f"Then `{names[0]} = {names[0]} …` binds the name to a new tensor, and that one "
+                f"gets no gradient{where}.",
+                "change the parameter in place instead of rebinding its name.",
+            )
+    if lost:
+        return Refusal("It starts to run.", f"`.grad` is None{where}.",
+                       "which of the five lines fills it, and is the tensor a leaf?")
     for pattern, meaning, hint in KNOWN_ERRORS:
         if pattern in text:
             return Refusal("It starts to run.", f"{meaning}{where}.", hint)
-    if type(error) is TypeError and "NoneType" in text and line and ".grad" in line:
-        return Refusal(
-            "It starts to run.",
-            f"`.grad` is None{where}: the name was bound to a new tensor, which is not a leaf.",
-            "change the parameter in place instead of rebinding its name.",
-        )
     name = type(error).__name__
     said = f": {text}" if text else ""
     hint = {

@@ -1,4 +1,4 @@
-"""Reads a learner's code without running it: is it finished, and what does it lean on?"""
+"""Reads a learner's code without running it: what is unfinished, and what it leans on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import dis
 import functools
 import inspect
+import itertools
 import linecache
 import math
 import sys
@@ -243,7 +244,7 @@ def _blanks_in_tree(tree, alone):
 def _blanks_in_code(code):
     lines = []
     steps = list(dis.get_instructions(code))
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in itertools.pairwise(steps):
         if step.opname == "LOAD_CONST" and step.argval is ... and (
             (following.opname.startswith("STORE_") and following.opname != "STORE_SUBSCR")
             or following.opname == "RETURN_VALUE"
@@ -252,6 +253,18 @@ def _blanks_in_code(code):
         if step.opname == "RETURN_CONST" and step.argval is ...:
             lines.append(step.positions.lineno or code.co_firstlineno)
     return lines
+
+
+def rebound_names(answer):
+    """Return the names that the code binds anew from their own value: ``a = a - …``."""
+    found = []
+    for function in own_functions(answer):
+        for node in ast.walk(_tree(function) or ast.Module([], [])):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+                used = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+                found += [target.id for target in node.targets
+                          if isinstance(target, ast.Name) and target.id in used]
+    return list(dict.fromkeys(found))
 
 
 # --- the learner's own line -----------------------------------------------------------------

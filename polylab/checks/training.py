@@ -17,6 +17,8 @@ from polylab.checks.common import (
 from polylab.checks.slopes import NAMES, make_mistakes, powers, slope
 from polylab.checks.values import (
     TOLERANCE,
+    close,
+    describe,
     read_numbers,
     require_kind,
     require_precision,
@@ -24,6 +26,7 @@ from polylab.checks.values import (
     to_library,
 )
 from polylab.checks.verdict import Refusal
+from polylab.descent import LeastSquares
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 RUNS = "It returns four finite coefficients."
@@ -40,6 +43,8 @@ class Run:
     rate: float
     steps: int
     dtype: str
+    loss: str
+    rounding: str
 
     def exact(self):
         """Return x, y and start in float64, as the rounded inputs stand."""
@@ -67,26 +72,47 @@ def check_training(answer, optimiser="sgd", library="numpy"):
 
     Notes
     -----
-    The oracle never loops over the points: it follows the normal equations, 2XᵀX θ − 2Xᵀy, in
-    float64, and for the adaptive rules hands these gradients to torch.optim.
+    The oracle never loops over the points. Plain descent follows the normal equations,
+    2XᵀX θ − 2Xᵀy, in float64; for the other rules it asks `polylab.descent.LeastSquares`.
     """
     require_choice("optimiser", optimiser, OPTIMISERS)
     require_choice("library", library, ("numpy", "torch"))
+    judge_training(answer, optimiser, library)
+    return "Right: in every run your coefficients are those of the exact recursion."
+
+
+def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", losses=False, exact=True):
+    """Refuse a training loop that does not make the wanted updates.
+
+    Parameters
+    ----------
+    answer, optimiser, library
+        As for `check_training`.
+    loss : {"sum", "mean"}
+        Which loss of squares is trained.
+    losses : bool, default False
+        If True, the answer returns (coefficients, losses): the second holds the loss before each
+        update, so ``steps`` numbers.
+    exact : bool, default True
+        If False, float64 data may come back with the precision of float32.
+    """
     require_function(answer, "x", "y", "start", "rate", "steps")
-    runs = make_runs(optimiser)
-    wanted = [follow(run, optimiser) for run in runs]
-    given = [_try(answer, run, right, library) for run, right in zip(runs, wanted, strict=True)]
-    numbers = [reading.numbers for reading in given]
-    if not _explains(wanted, numbers, runs):
-        _diagnose(answer, runs, wanted, numbers, optimiser)
-    for reading, run in zip(given, runs, strict=True):
+    runs = make_runs(optimiser, loss, exact)
+    paths = [follow(run, optimiser) for run in runs]
+    results = [_try(answer, run, path[-1], library, losses)
+               for run, path in zip(runs, paths, strict=True)]
+    given = [reading.numbers for reading, _ in results]
+    if not _explains([path[-1] for path in paths], given, runs):
+        _diagnose(answer, runs, paths, given, optimiser)
+    for (reading, _), run in zip(results, runs, strict=True):
         require_kind(reading, library)
-        require_precision(reading, run.dtype, library)
-    return (f"Right: in {len(runs)} runs of 1 to {max(run.steps for run in runs)} steps your "
-            "coefficients are those of the exact recursion.")
+        if exact:
+            require_precision(reading, run.dtype, library)
+    if losses:
+        _compare_losses([history for _, history in results], runs, paths)
 
 
-def make_runs(optimiser):
+def make_runs(optimiser, loss="sum", exact=True):
     """Return the runs: several sizes, starts, rates and numbers of steps, in both dtypes.
 
     Each of rate, steps and start also changes alone, so that one that is ignored shows.
@@ -107,43 +133,48 @@ def make_runs(optimiser):
         start = random.normal(size=4)
         limit = 2 / numpy.linalg.eigvalsh(2 * powers(x).T @ powers(x))[-1]
         rate = fraction * limit if optimiser in ("sgd", "momentum") else fraction / 10
-        runs.append(Run(x.astype(dtype), y.astype(dtype), start.astype(dtype),
-                        float(rate), steps, dtype))
+        if loss == "mean" and optimiser in ("sgd", "momentum"):
+            rate *= n
+        runs.append(Run(x.astype(dtype), y.astype(dtype), start.astype(dtype), float(rate),
+                        steps, dtype, loss, "float32" if not exact else dtype))
     return tuple(runs)
 
 
-def follow(run, optimiser, gradient=None, steps=None, rate=None):
-    """Return the coefficients after a run.
+def follow(run, optimiser, gradient=None, steps=None):
+    """Return the coefficients before each step and after the last.
 
     Parameters
     ----------
     run : Run
-        The data, the start, the rate and the number of steps.
+        The data, the start, the rate, the number of steps and the loss.
     optimiser : str
         The rule for a step.
     gradient : callable, optional
-        ``gradient(t, coefficients)`` in place of the right one.
-    steps, rate : optional
+        ``gradient(coefficients)`` in place of the right one; it may remember earlier calls.
+    steps : int, optional
         In place of those of the run.
 
     Returns
     -------
-    array, shape (4,)
+    array, shape (steps + 1, 4)
         In float64.
     """
     x, y, start = run.exact()
     matrix = powers(x)
-    hessian, moment = 2 * matrix.T @ matrix, 2 * matrix.T @ y
-    gradient = gradient or (lambda t, c: hessian @ c - moment)
     steps = run.steps if steps is None else steps
-    rate = run.rate if rate is None else rate
+    if gradient is None and optimiser != "sgd":
+        problem = LeastSquares(matrix, y, run.loss)
+        return problem.descend(start, run.rate, steps, optimiser).coefficients
+    share = 1 if run.loss == "sum" else 1 / len(x)
+    hessian, moment = 2 * share * matrix.T @ matrix, 2 * share * matrix.T @ y
+    gradient = gradient or (lambda coefficients: hessian @ coefficients - moment)
     with numpy.errstate(all="ignore"):
-        if optimiser == "sgd":
-            coefficients = start
-            for t in range(steps):
-                coefficients = coefficients - rate * gradient(t, coefficients)
-            return coefficients
-        return _follow_torch(optimiser, start, gradient, steps, rate)
+        if optimiser != "sgd":
+            return _follow_torch(optimiser, start, gradient, steps, run.rate)
+        path = [start]
+        for _ in range(steps):
+            path.append(path[-1] - run.rate * gradient(path[-1]))
+        return numpy.array(path)
 
 
 def _follow_torch(optimiser, start, gradient, steps, rate):
@@ -151,24 +182,30 @@ def _follow_torch(optimiser, start, gradient, steps, rate):
 
     coefficients = torch.tensor(start, requires_grad=True)
     rules = {
-        "momentum": lambda: torch.optim.SGD([coefficients], lr=abs(rate), momentum=0.9),
-        "rmsprop": lambda: torch.optim.RMSprop([coefficients], lr=abs(rate)),
-        "adam": lambda: torch.optim.Adam([coefficients], lr=abs(rate)),
+        "momentum": lambda: torch.optim.SGD([coefficients], lr=rate, momentum=0.9),
+        "rmsprop": lambda: torch.optim.RMSprop([coefficients], lr=rate),
+        "adam": lambda: torch.optim.Adam([coefficients], lr=rate),
     }
     rule = rules[optimiser]()
-    for t in range(steps):
-        now = gradient(t, coefficients.detach().numpy().copy())
-        coefficients.grad = torch.from_numpy(numpy.asarray(now, dtype=numpy.float64))
+    path = [start]
+    for _ in range(steps):
+        coefficients.grad = torch.from_numpy(numpy.array(gradient(path[-1]), dtype=float))
         rule.step()
-    return coefficients.detach().numpy().copy()
+        path.append(coefficients.detach().numpy().copy())
+    return numpy.array(path)
 
 
-def _try(answer, run, right, library):
+def _try(answer, run, right, library, losses):
+    """Return what came back: the coefficients, and the losses or None."""
     def make():
         return (*(to_library(array, library) for array in (run.x, run.y, run.start)),
                 run.rate, run.steps)
 
     first, second, changed = call_twice(answer, make, ("x", "y", "start", "rate", "steps"))
+    history = None
+    if losses:
+        first, history = _split(first)
+        second, _ = _split(second)
     reading = read_numbers(first, "four coefficients")
     require_shape(reading, (4,), (
         ((), "It returns one number: the loss, perhaps; the four coefficients are wanted.",
@@ -191,13 +228,56 @@ def _try(answer, run, right, library):
                       "Called twice with the same arguments it gives two different answers: "
                       "something is left over from the first call.",
                       "initialise everything in the function itself.")
-    return reading
+    return reading, history
+
+
+def _split(value):
+    if type(value) not in (tuple, list) or len(value) != 2:
+        raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, losses) "
+                      "is wanted.", "compare the last line with the task.")
+    return value
+
+
+def _compare_losses(histories, runs, paths):
+    right = "The coefficients are right."
+    for history, run, path in zip(histories, runs, paths, strict=True):
+        reading = read_numbers(history, "the losses")
+        t = run.steps
+        require_shape(reading, (t,), (
+            ((t + 1,), f"The coefficients are right; there are {t + 1} losses for {t} steps.",
+             "one loss for each step, before its update."),
+            ((), "The coefficients are right; there is only one loss.",
+             "one loss for each step, before its update."),
+            ((t, len(run.x)), "The coefficients are right; the losses still have one number per "
+             "point.", "how do n numbers become one?"),
+        ))
+        x, y, _ = run.exact()
+        residuals = [powers(x) @ coefficients - y for coefficients in path]
+        share = 1 if run.loss == "sum" else 1 / len(x)
+        wanted = numpy.array([share * numpy.linalg.norm(r) ** 2 for r in residuals])
+        size = wanted[:-1] + TOLERANCE[run.rounding]
+
+        def near(guess, given=reading.numbers, size=size, run=run):
+            return close(given, guess, size, run.rounding)
+
+        if near(wanted[:-1]):
+            continue
+        if near(wanted[1:]):
+            raise Refusal(right, "Each loss is one update late.",
+                          "which line comes first, loss or step?")
+        if near(numpy.array([numpy.abs(r).sum() for r in residuals[:-1]])):
+            raise Refusal(right, "The losses are sums of absolute values, but the updates follow "
+                          "the sum of squares: two different functions.",
+                          "which of the two should the list show?")
+        if near(wanted[:-1] / len(x)) or near(wanted[:-1] * len(x)):
+            raise Refusal(right, "The losses mix up sum and mean.", "which of them is trained?")
+        raise Refusal(right, "The losses are not those of the coefficients.",
+                      "the loss belongs to the prediction made in the same step.")
 
 
 def _agree(guess, numbers, run):
-    size = max(1.0, float(numpy.abs(run.start).max()))
-    allowed = TOLERANCE[run.dtype] * size
-    return bool(numpy.all(numpy.abs(guess - numbers) <= allowed))
+    size = max(1.0, float(numpy.abs(run.start).max()), float(numpy.abs(guess).max()))
+    return close(numbers, guess, size, run.rounding)
 
 
 def _explains(guesses, given, runs):
@@ -205,11 +285,12 @@ def _explains(guesses, given, runs):
                for guess, numbers, run in zip(guesses, given, runs, strict=True))
 
 
-def _diagnose(answer, runs, wanted, given, optimiser):
+def _diagnose(answer, runs, paths, given, optimiser):
+    wanted = [path[-1] for path in paths]
     if _explains([run.start for run in runs], given, runs):
         raise Refusal(RUNS, "They are those of the start: no update was made.", STEP)
     for change, sentence, hint in _other_runs(runs, optimiser):
-        if _explains([change(run) for run in runs], given, runs):
+        if _explains([change(run)[-1] for run in runs], given, runs):
             raise Refusal(RUNS, sentence, hint)
     _diagnose_ignored(answer, given, runs)
     for run, numbers in zip(runs, given, strict=True):
@@ -257,10 +338,10 @@ def _other_runs(runs, optimiser):
          f"{runs[0].steps} gradients, because nothing is set back to zero.", STEP),
         (lambda run: follow(run, optimiser, _frozen(run)),
          "Every step uses the gradient of the first: the prediction is not made anew.", STEP),
-        (lambda run: numpy.linalg.lstsq(powers(run.exact()[0]), run.exact()[1], rcond=None)[0],
+        (_best,
          "They are the best possible ones; wanted are those after `steps` updates.",
          "follow the descent step by step."),
-        (lambda run: follow(run, optimiser)[::-1],
+        (lambda run: follow(run, optimiser)[:, ::-1],
          "They are right, but in reverse order, that of x³ first.",
          "the course always puts the constant first."),
     ]
@@ -274,7 +355,7 @@ def _other_runs(runs, optimiser):
          "which optimiser is made, and with which arguments?")
         for other in OPTIMISERS[1:] if other != optimiser and optimiser != "sgd"
     ]
-    for mistake in make_mistakes("sum"):
+    for mistake in make_mistakes(runs[0].loss):
         found.append((
             lambda run, wrong=mistake.gradient: follow(run, optimiser, _with(run, wrong)),
             "The updates use a wrong gradient. " + mistake.wrong(n), mistake.hint))
@@ -286,32 +367,41 @@ def _other_runs(runs, optimiser):
     return found
 
 
+def _best(run):
+    x, y, _ = run.exact()
+    return [numpy.linalg.lstsq(powers(x), y, rcond=None)[0]]
+
+
 def _with(run, gradient):
     x, y, _ = run.exact()
-    return lambda t, c: gradient(c, x, y)
+    return lambda coefficients: gradient(coefficients, x, y)
+
+
+def _right(run):
+    x, y, _ = run.exact()
+    share = 1 if run.loss == "sum" else 1 / len(x)
+    return lambda coefficients: share * slope(coefficients, x, y)
 
 
 def _accumulated(run):
-    x, y, _ = run.exact()
-    total = numpy.zeros(4)
+    right, total = _right(run), numpy.zeros(4)
 
-    def gradient(t, coefficients):
+    def gradient(coefficients):
         nonlocal total
-        total = total + slope(coefficients, x, y)
+        total = total + right(coefficients)
         return total
 
     return gradient
 
 
 def _frozen(run):
-    x, y, start = run.exact()
-    first = slope(start, x, y)
-    return lambda t, c: first
+    first = _right(run)(run.exact()[2])
+    return lambda coefficients: first
 
 
 def _masked(run, k):
-    x, y, _ = run.exact()
-    return lambda t, c: numpy.where(numpy.arange(4) == k, 0, slope(c, x, y))
+    right = _right(run)
+    return lambda coefficients: numpy.where(numpy.arange(4) == k, 0, right(coefficients))
 
 
 def _diagnose_ignored(answer, given, runs):

@@ -43,12 +43,19 @@ class Refusal(Exception):
     """
 
     def __init__(self, right="", wrong="", hint=""):
+        self.wrong, self.hint = wrong, hint
         sentences = [right, wrong, f"Hint: {hint}" if hint else ""]
         super().__init__(" ".join(sentence for sentence in sentences if sentence))
 
 
 class NotAttempted(Refusal):
-    """The learner has not written an answer yet."""
+    """The learner has not written an answer yet.
+
+    Parameters
+    ----------
+    where : str
+        Where that shows, without the full stop.
+    """
 
     def __init__(self, where):
         super().__init__(wrong=f"Not attempted yet: {where}.")

@@ -1,0 +1,523 @@
+"""Checks a learner's `torch.nn.Module`."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy
+
+from polylab.checks.common import checker, require_choice, require_no_outside_data
+from polylab.checks.guard import call
+from polylab.checks.reading import is_a
+from polylab.checks.values import (
+    close,
+    describe,
+    read_numbers,
+    require_finite,
+    require_kind,
+    require_precision,
+    require_shape,
+    to_library,
+)
+from polylab.checks.verdict import Refusal
+
+POINTS = (23, 7, 40)
+DRAWS = 600  # forward passes through a dynamic network; a third of them has sd 11.5
+FAIR = (150, 250)  # how often each of its three graphs may come up
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a module should compute from x, with learnable numbers.
+
+    Parameters
+    ----------
+    text : str
+        The formula as the learner reads it.
+    names : str
+        The learnable numbers, in the order of ``outputs``; a single vector must hold them so.
+    outputs : callable
+        ``outputs(numbers, x)`` returns the tuple of all outputs that are allowed, in NumPy: one,
+        unless the graph changes from call to call.
+    inputs : callable
+        ``inputs(random, n)`` returns x.
+    mistakes : tuple of (outputs, sentence, hint)
+        Wrong formulas that learners write.
+    """
+
+    text: str
+    names: str
+    outputs: Callable
+    inputs: Callable
+    mistakes: tuple = ()
+
+
+def _angles(random, n):
+    return random.uniform(-numpy.pi, numpy.pi, n)
+
+
+def _features(random, n):
+    return numpy.vander(_angles(random, n), 4, increasing=True)[:, 1:]
+
+
+def _horner(numbers, x):
+    return numpy.polynomial.polynomial.polyval(x, numbers)
+
+
+def _legendre(numbers, x, degree=3):
+    a, b, c, d = numbers
+    basis = numpy.polynomial.Legendre.basis(degree)
+    return a + b * basis(c + d * x)
+
+
+def _dynamic(numbers, x, highest):
+    """Return the cubic plus the same number times each power from 4 to ``highest``."""
+    return _horner([*numbers[:4], *[numbers[4]] * (highest - 3)], x)
+
+
+PAPER = "write the formula on paper and compare it term by term."
+ORDER = "the course always puts the constant first."
+
+
+def _polynomial_mistakes(names):
+    degree = len(names) - 1
+    power = ("1", "x", "x²", "x³", "x⁴", "x⁵")
+    found = [(lambda numbers, x: (_horner(numbers[::-1], x),),
+              f"The coefficients come in reverse order: {names[0]} belongs to the highest power.",
+              ORDER)]
+    if degree == 3:
+        found.append((lambda numbers, x: (_horner([*numbers[:3], 0], x)
+                                          + numbers[3] * numbers[2] ** 3,),
+                      "The last term has c³ where x³ belongs, so the curve is a parabola.",
+                      "write the formula on paper and compare it letter by letter."))
+    for k, name in enumerate(names):
+        found += [
+            (lambda numbers, x, k=k: (_horner(numpy.where(numpy.arange(degree + 1) == k, 0,
+                                                          numbers), x),),
+             f"The term with {name} is missing.", PAPER),
+            (lambda numbers, x, k=k: (_horner(numpy.where(numpy.arange(degree + 1) == k, -1, 1)
+                                              * numbers, x),),
+             f"The term with {name} has the wrong sign.", PAPER),
+        ]
+        found += [
+            (lambda numbers, x, k=k, j=j: (_horner(numbers, x) + numbers[k] * (x**j - x**k),),
+             f"{name} is multiplied by {power[j]} instead of {power[k]}.", PAPER)
+            for j in range(degree + 1) if j != k
+        ]
+    return tuple(found)
+
+
+def _legendre_mistakes():
+    def with_parts(combine):
+        return lambda numbers, x: (combine(*numbers, x),)
+
+    cubic = numpy.polynomial.Legendre.basis(3)
+    return (
+        (with_parts(lambda a, b, c, d, x: b * cubic(c + d * x)), "a is not added.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + cubic(c + d * x)),
+         "P₃ is not multiplied by b.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + b * cubic(d * x)), "c is not added inside P₃.",
+         PAPER),
+        (with_parts(lambda a, b, c, d, x: a + b * cubic(d + c * x)),
+         "c and d have changed places.", PAPER),
+        (with_parts(lambda a, b, c, d, x: b + a * cubic(c + d * x)),
+         "a and b have changed places.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + 2 * b * cubic(c + d * x)),
+         "P₃ is twice what it should be: the factor ½ is missing.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + b * (c + d * x) ** 3),
+         "It uses the cube where P₃ belongs.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + b * numpy.polynomial.Legendre.basis(2)(c + d * x)),
+         "It uses P₂ where P₃ belongs.", PAPER),
+        (with_parts(lambda a, b, c, d, x: a + b * (5 * (c + d * x) ** 3 + 3 * (c + d * x)) / 2),
+         "The sign inside P₃ is wrong.", PAPER),
+    )
+
+
+FORMULAS = {
+    "line": Formula("a + b x", "ab", lambda p, x: (_horner(p, x),), _angles,
+                    _polynomial_mistakes("ab")),
+    "quadratic": Formula("a + b x + c x²", "abc", lambda p, x: (_horner(p, x),), _angles,
+                         _polynomial_mistakes("abc")),
+    "cubic": Formula("a + b x + c x² + d x³", "abcd", lambda p, x: (_horner(p, x),), _angles,
+                     _polynomial_mistakes("abcd")),
+    "quintic": Formula("a + b x + c x² + d x³ + e x⁴ + f x⁵", "abcdef",
+                       lambda p, x: (_horner(p, x),), _angles, _polynomial_mistakes("abcdef")),
+    "cubic from features": Formula(
+        "bias + weight · (x, x², x³)", "abcd",
+        lambda p, features: (features @ p[1:] + p[0],), _features,
+        ((lambda p, features: (features @ p[1:],), "The bias is not added.",
+          "which argument of Linear switches the bias on?"),)),
+    "legendre": Formula("a + b P₃(c + d x)", "abcd", lambda p, x: (_legendre(p, x),), _angles,
+                        _legendre_mistakes()),
+    "sine": Formula("a sin(b x + c)", "abc", lambda p, x: (p[0] * numpy.sin(p[1] * x + p[2]),),
+                    _angles),
+    "dynamic": Formula("a + b x + c x² + d x³, plus e x⁴, plus e x⁵ or neither, at random",
+                       "abcde", lambda p, x: tuple(_dynamic(p, x, top) for top in (3, 4, 5)),
+                       _angles),
+}
+TWO_LAYERS = "two layers"
+SIZES = (1000, 100, 10)
+
+
+@checker
+def check_module(answer, formula):
+    """Check a module: its learnable numbers, what it computes, and that gradients reach them.
+
+    Parameters
+    ----------
+    answer : subclass of torch.nn.Module, or an instance
+        A class is called without arguments.
+    formula : str
+        ``line``, ``quadratic``, ``cubic``, ``quintic``: x of shape (n,) to a polynomial (n,).
+        ``cubic from features``: features (n, 3) to (n,), such as Linear and Flatten.
+        ``legendre``: a + b P₃(c + d x).  ``sine``: a sin(b x + c).
+        ``dynamic``: the cubic, plus e x⁴, plus e x⁵ or neither: 0, 1 or 2 extra terms,
+        equally often.
+        ``two layers``: (batch, 1000) through 100 ReLUs to (batch, 10), with or without biases.
+
+    Returns
+    -------
+    Verdict
+
+    Notes
+    -----
+    The checker gives the parameters numbers of its own and compares what comes out with
+    numpy.polynomial; afterwards a learner's instance holds its old numbers again. Names other
+    than a, b, c, … may stand for the coefficients in any order.
+    """
+    require_choice("formula", formula, (*FORMULAS, TWO_LAYERS))
+    return judge_module(answer, formula)
+
+
+def judge_module(answer, formula):
+    """Return the message of a pass, or refuse; see `check_module`."""
+    module = _make(answer)
+    with _restored(module):
+        if formula == TWO_LAYERS:
+            return _judge_two_layers(module)
+        return _judge_formula(module, formula)
+
+
+def _make(answer):
+    import torch
+
+    if is_a(answer, type) and torch.nn.Module in type.mro(answer)[1:]:
+        require_no_outside_data(answer, "It is a class derived from torch.nn.Module.")
+        return call(answer).value
+    if is_a(answer, torch.nn.Module):
+        require_no_outside_data(answer, "It is a module.")
+        return answer
+    came = "a class that is not derived from it" if is_a(answer, type) else describe(answer)
+    raise Refusal("", f"A torch.nn.Module is wanted, {came} came.",
+                  "hand over the class or an object of it.")
+
+
+@contextlib.contextmanager
+def _restored(module):
+    """Put back everything that the checks change in a module and in the modules inside it."""
+    inside = ("_parameters", "_buffers", "_modules")
+    parts = [(part, dict(vars(part)), {name: dict(vars(part)[name]) for name in inside})
+             for part in module.modules()]
+    tensors = [(tensor, tensor.data, tensor.requires_grad, tensor.grad)
+               for tensor in itertools.chain(module.parameters(), module.buffers())]
+    buffers = [(tensor, tensor.detach().clone()) for tensor in module.buffers()]
+    try:
+        yield
+    finally:
+        for part, attributes, registers in parts:
+            vars(part).clear()
+            vars(part).update(attributes)
+            for name, register in registers.items():
+                vars(part)[name].clear()
+                vars(part)[name].update(register)
+        for tensor, data, requires_grad, grad in tensors:
+            tensor.data = data
+            tensor.requires_grad_(requires_grad)
+            tensor.grad = grad
+        for tensor, values in buffers:
+            tensor.data.copy_(values)
+
+
+# --- the learnable numbers ------------------------------------------------------------------
+
+
+def _require_parameters(module, formula):
+    import torch
+
+    k = len(formula.names)
+    parameters = dict(module.named_parameters())
+    frozen = [name for name, parameter in parameters.items() if not parameter.requires_grad]
+    if frozen:
+        raise Refusal(f"It has {len(parameters)} parameters.",
+                      f"`{frozen[0]}` does not require a gradient, so it will never be trained.",
+                      "what does nn.Parameter do by default?")
+    count = sum(parameter.numel() for parameter in parameters.values())
+    if count == k:
+        return parameters
+    right = f"It is a module with {count} learnable number{'' if count == 1 else 's'}."
+    wrong = f"{k} are wanted, for {formula.text}."
+    plain = [name for name, value in vars(module).items()
+             if type(value) in (torch.Tensor, float, numpy.ndarray)]
+    if plain and count < k:
+        wrong = (f"`{plain[0]}` is not a Parameter, so no optimiser will find it; {k} learnable "
+                 "numbers are wanted.")
+    raise Refusal(right, wrong, "list them with `list(module.parameters())`.")
+
+
+def _orders(parameters, names):
+    """Return the orders in which the flat parameters may stand for the named numbers."""
+    k = len(names)
+    last = [name.rsplit(".", 1)[-1] for name in parameters]
+    if sorted(last) == sorted(names):
+        return [tuple(last.index(name) for name in names)]
+    if len(parameters) == 1:
+        return [tuple(range(k))]
+    return list(itertools.permutations(range(k)))
+
+
+def _set(parameters, numbers, dtype):
+    import torch
+
+    position = 0
+    for parameter in parameters.values():
+        size = parameter.numel()
+        part = torch.tensor(numbers[position:position + size], dtype=dtype)
+        parameter.data = part.reshape(parameter.shape)
+        position += size
+
+
+# --- what it computes -----------------------------------------------------------------------
+
+
+def _judge_formula(module, name):
+    import torch
+
+    formula = FORMULAS[name]
+    _require_parameters(module, formula)
+    random = numpy.random.default_rng(7)
+    tries = []
+    for seed, n in enumerate(POINTS):
+        dtype = (torch.float32, torch.float64)[seed % 2]
+        call(module.to, dtype)
+        parameters = dict(module.named_parameters())
+        orders = _orders(parameters, formula.names)
+        short = str(dtype).removeprefix("torch.")
+        numbers = random.normal(size=len(formula.names)).astype(short)
+        x = formula.inputs(random, n).astype(short)
+        _set(parameters, numbers, dtype)
+        outputs = _outputs(module, x, short, many=name == "dynamic")
+        tries.append((numbers.astype(float), x.astype(float), short, outputs))
+        _require_gradients(module, parameters, x, formula)
+    _compare(tries, orders, formula)
+    if name == "dynamic":
+        _require_fair(tries, orders, formula)
+    return f"Right: it computes {formula.text}, and gradients reach all its parameters."
+
+
+def _outputs(module, x, dtype, many):
+    """Return what the module computes, called once or often; refuse anything but shape (n,)."""
+    given = to_library(x, "torch")
+    if many:
+        values = call(lambda: [module(given) for _ in range(DRAWS)]).value
+    else:
+        values = [call(module, given).value, call(module, given, seed=1).value]
+    if not numpy.array_equal(given.numpy(), x):
+        raise Refusal("It computes something.", "Its input changed in place.",
+                      "`*=` and the like change the caller's tensor.")
+    n = len(x)
+    readings = [read_numbers(value, "a tensor of shape (n,)") for value in values]
+    for reading in readings:
+        require_shape(reading, (n,), (
+            ((n, 1), "It returns shape (n, 1); with targets of shape (n,) the residual would "
+             "silently have shape (n, n).", "which layer takes away a dimension of length 1?"),
+            ((), "It returns one number for all points together.",
+             "a prediction has one number per point."),
+            ((n, 3), "It returns three numbers per point: the features, not their weighted sum.",
+             "which operation adds up a row?"),
+        ))
+        require_kind(reading, "torch")
+        require_precision(reading, dtype, "torch")
+        require_finite(reading, "its outputs")
+    if not many and not numpy.array_equal(readings[0].numbers, readings[1].numbers):
+        raise Refusal("It returns one number per point.",
+                      "Called twice with the same x it gives two different answers.",
+                      "does forward draw random numbers or change a parameter?")
+    return [reading.numbers for reading in readings]
+
+
+def _require_gradients(module, parameters, x, formula):
+    given = to_library(x, "torch")
+
+    def backward():
+        for _ in range(20):  # a dynamic graph leaves some parameters out now and then
+            module(given).sum().backward()
+
+    for parameter in parameters.values():
+        parameter.grad = None
+    call(backward)
+    missing = [name for name, parameter in parameters.items() if parameter.grad is None]
+    if missing:
+        raise Refusal("It returns one number per point.",
+                      f"No gradient reaches `{missing[0]}`, so it will never be trained.",
+                      "is it used in forward, as a tensor, without `.item()`, `.data` or "
+                      "`.detach()`?")
+
+
+def _matches(outputs, allowed, dtype):
+    size = max(1.0, *(float(numpy.abs(one).max()) for one in allowed))
+    return all(any(close(output, one, size, dtype) for one in allowed) for output in outputs)
+
+
+def _explained(tries, orders, compute):
+    return any(all(_matches(outputs, compute(numbers[list(order)], x), dtype)
+                   for numbers, x, dtype, outputs in tries) for order in orders)
+
+
+def _compare(tries, orders, formula):
+    if _explained(tries, orders, formula.outputs):
+        return
+    right = f"It has {len(formula.names)} parameters and returns one number per point."
+    for compute, sentence, hint in formula.mistakes:
+        if _explained(tries, orders, compute):
+            raise Refusal(right, sentence, hint)
+    if len(formula.outputs(tries[0][0], tries[0][1])) > 1:
+        _diagnose_dynamic(tries, orders, right)
+    raise Refusal(right, f"It does not compute {formula.text}.", PAPER)
+
+
+# --- the graph that changes -----------------------------------------------------------------
+
+EDGES = "which of `randint` and `range` includes its end, and which does not?"
+
+
+def _diagnose_dynamic(tries, orders, right):
+    tops = (3, 4, 5, 6, 7)
+    if _explained(tries, orders, lambda p, x: [_dynamic(p, x, top) for top in tops]):
+        raise Refusal(right, "There are more than two extra terms now and then: x⁶ comes up.",
+                      EDGES)
+    separate = [lambda p, x: [_dynamic(p, x, 3), _dynamic(p, x, 3) + p[4] * x**5,
+                              _dynamic(p, x, 4), _dynamic(p, x, 5)]]
+    if any(_explained(tries, orders, compute) for compute in separate):
+        raise Refusal(right, "Now and then x⁵ comes without x⁴.", "the extra powers start at 4.")
+    if _explained(tries, orders, lambda p, x: [_dynamic([*p[:4], p[4] * t], x, 4)
+                                               for t in range(4)]):
+        raise Refusal(right, "The extra terms all have x⁴; the second should have x⁵.",
+                      "which name changes from turn to turn?")
+
+
+def _require_fair(tries, orders, formula):
+    numbers, x, dtype, outputs = tries[0]
+    order = next(order for order in orders
+                 if _matches(outputs, formula.outputs(numbers[list(order)], x), dtype))
+    allowed = formula.outputs(numbers[list(order)], x)
+    size = max(1.0, *(float(numpy.abs(one).max()) for one in allowed))
+    counts = [sum(close(output, one, size, dtype) for output in outputs) for one in allowed]
+    right = "Each of its outputs is an allowed one."
+    missing = [str(extra) for extra, count in enumerate(counts) if count == 0]
+    if missing:
+        raise Refusal(right, f"In {DRAWS} calls there were never {' or '.join(missing)} extra "
+                      "terms.", EDGES)
+    if not all(FAIR[0] <= count <= FAIR[1] for count in counts):
+        raise Refusal(right, f"In {DRAWS} calls 0, 1 and 2 extra terms came {counts[0]}, "
+                      f"{counts[1]} and {counts[2]} times; a third each is wanted.",
+                      "draw how many terms there are once per call, each number equally likely.")
+
+
+# --- two layers -----------------------------------------------------------------------------
+
+
+def _judge_two_layers(module):
+    import torch
+
+    for seed, (batch, dtype) in enumerate(((64, torch.float32), (5, torch.float64))):
+        call(module.to, dtype)
+        weights = _two_weights(module, dtype, seed)
+        random = numpy.random.default_rng(30 + seed)
+        short = str(dtype).removeprefix("torch.")
+        x = random.normal(size=(batch, SIZES[0])).astype(short)
+        output = _two_outputs(module, x, short)
+        _compare_two(output, weights, x.astype(float), short)
+        _require_gradients(module, dict(module.named_parameters()), x, None)
+    return "Right: two layers with a ReLU between them, and gradients reach all its parameters."
+
+
+def _two_weights(module, dtype, seed):
+    """Give the parameters new numbers; return the two matrices and two biases, in float64."""
+    import torch
+
+    random = numpy.random.default_rng(20 + seed)
+    first, hidden, last = SIZES
+    places = {(first, hidden): ("w1", False), (hidden, first): ("w1", True),
+              (hidden, last): ("w2", False), (last, hidden): ("w2", True),
+              (hidden,): ("b1", False), (last,): ("b2", False)}
+    weights = {"b1": numpy.zeros(hidden), "b2": numpy.zeros(last)}
+    for name, parameter in module.named_parameters():
+        shape = tuple(parameter.shape)
+        if shape not in places or (places[shape][0] in weights and len(shape) == 2):
+            raise Refusal("It is a module with parameters.", f"`{name}` has shape {shape}; two "
+                          f"weights for {first} → {hidden} → {last} are wanted.",
+                          "print the shape of each parameter.")
+        place, swapped = places[shape]
+        values = random.normal(size=shape) / numpy.sqrt(shape[-1])
+        parameter.data = torch.tensor(values, dtype=dtype)
+        values = parameter.data.double().numpy()
+        weights[place] = values.T if swapped else values
+    if "w1" not in weights or "w2" not in weights:
+        raise Refusal("It is a module.", f"It has no weights for {first} → {hidden} → {last}: "
+                      "two matrices are wanted among its parameters.",
+                      "list them with `list(module.parameters())`.")
+    return weights
+
+
+def _two_outputs(module, x, dtype):
+    given = to_library(x, "torch")
+    reading = read_numbers(call(module, given).value, "a tensor of shape (batch, 10)")
+    require_shape(reading, (len(x), SIZES[2]), (
+        ((len(x), SIZES[1]), "It returns the hidden layer; the second layer is not used.",
+         "follow the shapes from layer to layer."),))
+    require_kind(reading, "torch")
+    require_precision(reading, dtype, "torch")
+    if not numpy.array_equal(given.numpy(), x):
+        raise Refusal("It computes something.", "Its input changed in place.",
+                      "`clamp_` and the like change the caller's tensor.")
+    return reading.numbers
+
+
+def _compare_two(output, weights, x, dtype):
+    def forward(hidden, last=lambda z: z, x=x):
+        return last(hidden(x @ weights["w1"] + weights["b1"]) @ weights["w2"] + weights["b2"])
+
+    def relu(z):
+        return numpy.maximum(z, 0)
+
+    def is_equal(wanted):
+        return close(output, wanted, float(numpy.abs(wanted).max()) + 1e-12, dtype)
+
+    if is_equal(forward(relu)):
+        return
+    right = "It has two weights and returns shape (batch, 10)."
+    bend = "what makes two layers more than one?"
+    for wanted, sentence, hint in (
+        (forward(lambda z: z), "There is no ReLU between the layers, so together they are one "
+         "linear layer.", bend),
+        (forward(lambda z: z, last=relu), "The ReLU comes after the second layer; it belongs "
+         "between the two.", bend),
+        (forward(relu, last=relu), "There is a second ReLU after the last layer, so no output "
+         "can be negative.", "which outputs should be possible?"),
+        (forward(lambda z: z, x=relu(x)), "The ReLU comes before the first layer; it belongs "
+         "between the two.", bend),
+        (forward(lambda z: numpy.minimum(z, 0)), "It keeps what is negative and drops what is "
+         "positive.", "which side does `clamp(min=0)` keep?"),
+        (forward(numpy.abs), "It takes absolute values where the ReLU belongs.",
+         "what does a ReLU do with a negative number?"),
+        (forward(numpy.tanh), "It uses tanh where the ReLU belongs.",
+         "which function is 0 for every negative number?"),
+        (forward(lambda z: 1 / (1 + numpy.exp(-z))), "It uses a sigmoid where the ReLU belongs.",
+         "which function is 0 for every negative number?"),
+    ):
+        if is_equal(wanted):
+            raise Refusal(right, sentence, hint)
+    raise Refusal(right, "It does not compute ReLU(x W₁) W₂.", "follow one row of x on paper.")

@@ -1,0 +1,246 @@
+"""Fills in the rubric of the capstone project."""
+
+from __future__ import annotations
+
+import numpy
+
+from polylab.checks.common import require_no_outside_data
+from polylab.checks.guard import call, untouched
+from polylab.checks.reading import blank_line, is_a
+from polylab.checks.values import describe, read_numbers, require_finite, require_shape
+from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
+from polylab.descent import LeastSquares
+from polylab.gradients import finite_difference_gradient
+from polylab.polynomial import BASES, features
+
+CLOSE_TO_BEST = 1.05  # loss, as a multiple of the least loss
+LONGEST_ROW = 100  # characters of a sentence in the rubric
+
+
+def check_project(*, target, x, degree, basis, derive_rate, gradient, train, coefficients, ax):
+    """Fill in the rubric of notebook 14, one row for each thing that the project must show.
+
+    Parameters
+    ----------
+    target : callable
+        ``target(x)`` returns the values to fit, for a NumPy array of angles.
+    x : numpy.ndarray, shape (n,)
+        The angles of the project, float64.
+    degree : int
+        Of the polynomial, 1 to 15.
+    basis : str
+        One of `polylab.polynomial.BASES`.
+    derive_rate : callable
+        ``derive_rate(features)`` returns a learning rate for the sum of squares.
+    gradient : callable
+        ``gradient(coefficients, features, y)`` returns the gradient of the sum of squares.
+    train : callable
+        ``train(features, y, start, rate, steps)`` returns the trained coefficients. NumPy arrays
+        go in; inside it may use any layer of the course.
+    coefficients : array, shape (degree + 1,)
+        What the project's own training returned.
+    ax : matplotlib.axes.Axes
+        The plot of the target and the fit over x.
+
+    Returns
+    -------
+    Verdict
+        ``passed`` if every row passes; the message is the table.
+    """
+    parts = {"target": target, "x": x, "degree": degree, "basis": basis,
+             "derive_rate": derive_rate, "gradient": gradient, "train": train,
+             "coefficients": coefficients, "ax": ax}
+    blanks = [name for name, part in parts.items() if part is None or blank_line(part)]
+    if blanks:
+        listed = ", ".join(f"`{name}`" for name in blanks)
+        return hand_back(Verdict(False, f"Not attempted yet: {listed} still to be written."))
+    return hand_back(_fill_in(parts))
+
+
+def _fill_in(parts):
+    try:
+        with untouched():
+            problem = _problem(parts)
+    except Refusal as refusal:
+        return Verdict(False, str(refusal))
+    rows = []
+    for title, judge in ROWS:
+        try:
+            rows.append((True, title, judge(parts, *problem)))
+        except Refusal as refusal:
+            rows.append((False, title, refusal.wrong))
+    passed = all(fine for fine, _, _ in rows)
+    count = sum(fine for fine, _, _ in rows)
+    head = ("Right: all of the project is there." if passed
+            else f"{count} of {len(rows)} rows of the rubric pass.")
+    wide = max(len(title) for title, _ in ROWS)
+    table = [f"{'pass' if fine else 'FAIL'}  {title:<{wide}}  {sentence}"
+             for fine, title, sentence in rows]
+    return Verdict(passed, "\n".join([head, *table]))
+
+
+def _problem(parts):
+    """Return features, y and the least-squares problem, or refuse what they are made of."""
+    x, degree, basis = parts["x"], parts["degree"], parts["basis"]
+    if type(x) is not numpy.ndarray or x.ndim != 1 or x.dtype != numpy.float64 or not (
+            numpy.isfinite(x).all()):
+        raise Refusal("", f"`x` must be a float64 array of shape (n,), {describe(x)} came.",
+                      "numpy.linspace makes one.")
+    if type(degree) is not int or not 1 <= degree <= 15:
+        raise Refusal("", "`degree` must be a whole number from 1 to 15.", "start with 3.")
+    if basis not in BASES:
+        raise Refusal("", f"`basis` must be one of {', '.join(BASES)}.", "compare notebook 12.")
+    if len(x) < 10 * (degree + 1):
+        raise Refusal("", f"`x` holds {len(x)} points, too few for degree {degree}.",
+                      "take at least ten points for each coefficient.")
+    y = _values(parts["target"], x)
+    if float(numpy.ptp(y)) == 0:
+        raise Refusal("", "`target` is the same everywhere.", "pick a curve with a shape.")
+    matrix = features(x, degree, basis)
+    return matrix, y, LeastSquares(matrix, y)
+
+
+def _values(target, x):
+    if not callable(target):
+        raise Refusal("", f"`target` must be a function of x, {describe(target)} came.",
+                      "hand over the function, without calling it.")
+    reading = read_numbers(call(target, x.copy()).value, "one value for each x")
+    require_shape(reading, x.shape)
+    require_finite(reading, "the target values")
+    return reading.numbers
+
+
+def _other_problem(parts):
+    """Return features and y for points that the project has not seen, fewer and narrower."""
+    x = numpy.linspace(-2.0, 2.5, 40 * (parts["degree"] + 1))
+    return features(x, parts["degree"], parts["basis"]), _values(parts["target"], x)
+
+
+def _rate(parts, matrix):
+    if not callable(parts["derive_rate"]):
+        raise Refusal("", "`derive_rate` must be a function of the features.", "")
+    reading = read_numbers(call(parts["derive_rate"], matrix.copy()).value, "one number")
+    require_shape(reading, ())
+    rate = float(reading.numbers)
+    if not 0 < rate < numpy.inf:
+        raise Refusal("", f"The rate is {rate:.3g}; a positive number is wanted.", "")
+    return rate
+
+
+def _row_rate(parts, matrix, y, problem):
+    other, other_y = _other_problem(parts)
+    for data, summed in ((matrix, problem), (other, LeastSquares(other, other_y))):
+        rate, limit = _rate(parts, data), summed.largest_stable_rate
+        if rate >= limit:
+            raise Refusal("", f"On {len(data):,} points {rate:.3g} is not below {limit:.3g}.", "")
+    rate = _rate(parts, matrix)
+    return f"{rate:.3g} is below {problem.largest_stable_rate:.3g}, and it follows the data."
+
+
+def _row_loss(parts, matrix, y, problem):
+    loss = _loss(_coefficients(parts["coefficients"], matrix), matrix, y)
+    floor = _floor(matrix, y)
+    allowed = CLOSE_TO_BEST * floor + 1e-6 * float(y @ y)
+    if loss > allowed:
+        raise Refusal("", f"The loss {loss:.4g} is {loss / floor:.3g} times the least possible "
+                      f"{floor:.4g}.", "")
+    return f"The loss {loss:.4g} is within 5 % of the least possible {floor:.4g}."
+
+
+def _coefficients(value, matrix):
+    reading = read_numbers(value, "coefficients")
+    require_shape(reading, matrix.shape[1:])
+    require_finite(reading, "the coefficients")
+    return reading.numbers
+
+
+def _loss(coefficients, matrix, y):
+    return float(numpy.linalg.norm(matrix @ coefficients - y) ** 2)
+
+
+def _floor(matrix, y):
+    return _loss(numpy.linalg.lstsq(matrix, y, rcond=None)[0], matrix, y)
+
+
+def _row_gradient(parts, matrix, y, problem):
+    if not callable(parts["gradient"]):
+        raise Refusal("", "`gradient` must be a function.", "")
+    for seed, (data, values) in enumerate(((matrix, y), _other_problem(parts))):
+        coefficients = numpy.random.default_rng(70 + seed).normal(size=data.shape[1])
+        wanted = finite_difference_gradient(
+            lambda c, data=data, values=values: numpy.sum((data @ c - values) ** 2),
+            coefficients, step=1.0)
+        given = call(parts["gradient"], coefficients.copy(), data.copy(), values.copy()).value
+        reading = read_numbers(given, "one number for each coefficient")
+        require_shape(reading, wanted.shape)
+        size = 2 * numpy.abs(data).T @ (numpy.abs(data) @ numpy.abs(coefficients)
+                                        + numpy.abs(values))
+        if not (numpy.abs(reading.numbers - wanted) <= 1e-6 * size).all():
+            raise Refusal("", "It does not agree with finite differences.", "")
+    return "It agrees with finite differences."
+
+
+def _row_plot(parts, matrix, y, problem):
+    from matplotlib.axes import Axes
+
+    ax = parts["ax"]
+    if not is_a(ax, Axes):
+        raise Refusal("", f"An Axes is wanted, {describe(ax)} came.", "")
+    fitted = matrix @ _coefficients(parts["coefficients"], matrix)
+    for name, wanted in (("target", y), ("fit", fitted)):
+        if not any(_shows(curve, parts["x"], wanted) for curve in _curves(ax)):
+            raise Refusal("", f"No curve of the plot is the {name} over x.", "")
+    return "It shows the target and the fit over x."
+
+
+def _curves(ax):
+    lines = [line.get_xydata() for line in ax.lines]
+    return lines + [points.get_offsets() for points in ax.collections]
+
+
+def _shows(curve, x, wanted):
+    curve = numpy.ma.filled(numpy.ma.asarray(curve, dtype=float), numpy.nan)
+    if len(curve) < 10 or not numpy.isfinite(curve).all():
+        return False
+    order = numpy.argsort(x)
+    expected = numpy.interp(curve[:, 0], x[order], wanted[order])
+    covers = curve[:, 0].min() <= x.min() + 0.1 and curve[:, 0].max() >= x.max() - 0.1
+    # A curve drawn on fewer points may cut a corner of a steep target here and there.
+    off = numpy.abs(curve[:, 1] - expected) > 1e-3 * numpy.ptp(wanted) + 1e-9
+    return covers and float(off.mean()) <= 0.02
+
+
+def _row_fresh(parts, matrix, y, problem):
+    for name in ("target", "derive_rate", "gradient", "train"):
+        if not callable(parts[name]):
+            raise Refusal("", f"`{name}` must be a function.", "")
+        require_no_outside_data(parts[name], "")
+    for data, values in ((matrix, y), _other_problem(parts)):
+        summed = LeastSquares(data, values)
+        rate = 0.5 * summed.largest_stable_rate
+        start = numpy.random.default_rng(80).normal(size=data.shape[1])
+        results = []
+        for _ in range(2):
+            arrays = data.copy(), values.copy(), start.copy()
+            value = call(parts["train"], *arrays, rate, 200).value
+            if not all(numpy.array_equal(now, then)
+                       for now, then in zip(arrays, (data, values, start), strict=True)):
+                raise Refusal("", "`train` changes its input in place.", "")
+            results.append(_coefficients(value, data))
+        if not numpy.allclose(*results, rtol=1e-6, atol=0):
+            raise Refusal("", "`train` gives another answer when it is called again.", "")
+        if _loss(results[0], data, values) > 0.999 * _loss(start, data, values):
+            raise Refusal("", "`train` does not bring the loss down on other data.", "")
+        if numpy.allclose(results[0], start):
+            raise Refusal("", "`train` returns the start.", "")
+    return "Every function works from its arguments alone, and training can be repeated."
+
+
+ROWS = (
+    ("rate below its limit", _row_rate),
+    ("loss near the best", _row_loss),
+    ("gradient checked", _row_gradient),
+    ("plot made", _row_plot),
+    ("nothing stale", _row_fresh),
+)
+"""The rows of the rubric: title and judge."""

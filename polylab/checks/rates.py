@@ -1,0 +1,129 @@
+"""Checks a learning rate for a least-squares problem."""
+
+from __future__ import annotations
+
+import numpy
+
+from polylab.checks.common import checker, require_choice
+from polylab.checks.reading import is_a
+from polylab.checks.values import describe, read_numbers
+from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.descent import LeastSquares
+
+WANTED = ("stable", "largest stable", "best")
+
+
+@checker
+def check_learning_rate(answer, problem, wanted="stable", tolerance=0.01):
+    """Check a constant learning rate for plain gradient descent.
+
+    Parameters
+    ----------
+    answer : number
+        The learning rate, for the loss as ``problem`` adds it up.
+    problem : LeastSquares
+        The data and the features.
+    wanted : {"stable", "largest stable", "best"}
+        Any rate below the limit 2/λmax; the limit itself; or 2/(λmin + λmax), which shrinks
+        the slowest mode fastest.
+    tolerance : float, default 0.01
+        How far from the wanted rate the answer may be, relative to it. Unused for "stable".
+
+    Returns
+    -------
+    Verdict
+    """
+    require_choice("wanted", wanted, WANTED)
+    if not is_a(problem, LeastSquares):
+        raise TypeError(f"problem must be a LeastSquares, got {describe(problem)}")
+    rate = _read_rate(answer)
+    curvatures = _curvatures(problem)
+    slow, fast = float(curvatures[0]), float(curvatures[-1])
+    if wanted == "stable":
+        return _judge_stable(rate, 2 / fast)
+    target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
+    if abs(rate / target - 1) <= tolerance:
+        what = "the limit of stability" if wanted == "largest stable" else "the best constant rate"
+        return f"Right: {rate:.4g} is {what}."
+    raise Refusal(f"{rate:.4g} is a positive number.",
+                  *_explain(rate, wanted, slow, fast, problem, tolerance))
+
+
+def _read_rate(answer):
+    if answer is None:
+        raise NotAttempted("the answer is None")
+    if type(answer) is str or type(answer) is bool:
+        raise Refusal("", f"A number is wanted, {describe(answer)} came.",
+                      "write it as 1e-6, without quotes.")
+    if callable(answer):
+        raise Refusal("", f"A number is wanted, {describe(answer)} came.",
+                      "hand over the rate itself.")
+    reading = read_numbers(answer, "one number")
+    if reading.numbers.shape != ():
+        raise Refusal("", f"One number is wanted, {describe(answer)} came.",
+                      "one rate serves all coefficients.")
+    rate = float(reading.numbers)
+    if not numpy.isfinite(rate):
+        raise Refusal("", f"A finite number is wanted, {rate} came.", "where does it come from?")
+    if rate <= 0:
+        raise Refusal("It is a number.", f"{rate:.4g} is not positive, so no step would go "
+                      "downhill.", "a learning rate is the length of a step.")
+    return rate
+
+
+def _curvatures(problem):
+    """Return the eigenvalues of the Hessian, smallest first, from the Hessian itself."""
+    return numpy.linalg.eigvalsh(problem.hessian)
+
+
+def _judge_stable(rate, limit):
+    if rate < limit:
+        return f"Right: {rate:.4g} is below the limit, so the loss falls at every step."
+    raise Refusal(f"{rate:.4g} is a positive number.", f"It is {rate / limit:.3g} times the "
+                  "limit of stability, so the coefficients run away.",
+                  "the limit follows from the largest eigenvalue of the Hessian.")
+
+
+def _explain(rate, wanted, slow, fast, problem, tolerance):
+    """Return what is wrong with the rate and a hint."""
+    def near(value):
+        return abs(rate / value - 1) <= tolerance
+
+    n_hint = "is the loss a sum or a mean, and which of them has the larger gradient?"
+    known = [
+        (1 / fast, "It is 1/λmax: there the fastest direction lands in one step, but it is not "
+         "the rate wanted.", "what factor may a mode be multiplied by at most, −1 or 0?"),
+        (2 / slow, "It is 2/λmin: the smallest eigenvalue in place of the largest.",
+         "which direction runs away first?"),
+        (4 / fast, "It is twice the limit: the Hessian is 2XᵀX, not XᵀX.",
+         "what is the second derivative of a square?"),
+        (fast / 2, "It is λmax/2, upside down.", "should a steeper valley allow a longer step?"),
+        (fast, "It is λmax itself.", "should a steeper valley allow a longer step?"),
+        (2 / (fast - slow), "The two eigenvalues are subtracted.",
+         "where do the factors of the slowest and the fastest mode have equal size?"),
+        (1 / (slow + fast), "It is half of the best rate: the factor 2 is missing.",
+         "where do the factors of the slowest and the fastest mode have equal size?"),
+        (4 / (slow + fast), "It is twice the best rate: the Hessian is 2XᵀX, not XᵀX.",
+         "what is the second derivative of a square?"),
+    ]
+    if wanted == "best":
+        known.insert(0, (2 / fast, "It is the largest stable rate: there the fastest mode "
+                         "never settles.", "where do the factors of the slowest and the fastest "
+                         "mode have equal size?"))
+    else:
+        known.insert(0, (2 / (slow + fast), "It is the best rate, which is a little below the "
+                         "limit.", "at which rate does the fastest mode just not grow?"))
+    target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
+    # The first column of the features is the constant 1 in every basis, so n is a curvature.
+    n = problem.hessian[0, 0] / 2 if problem.reduction == "sum" else None
+    if n is not None:
+        known += [(target * n, f"It is {n:,.0f} times too large: this is the rate for the mean.",
+                   n_hint),
+                  (target / n, f"It is {n:,.0f} times too small.", n_hint)]
+    for value, sentence, hint in known:
+        if near(value):
+            return sentence, hint
+    side = "too small" if rate < target else "too large"
+    times = max(rate / target, target / rate)
+    return (f"It is {times:.3g} times {side}.",
+            "look at the eigenvalues of the Hessian, the largest and the smallest.")

@@ -1,0 +1,405 @@
+"""Checks the repaired programs of the bug clinic: by what they do, not by how they read."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy
+
+from polylab.checks.common import call_twice, checker, require_choice, require_function
+from polylab.checks.functions import judge_autograd_function
+from polylab.checks.guard import call
+from polylab.checks.modules import judge_module
+from polylab.checks.slopes import powers
+from polylab.checks.training import judge_training, make_runs
+from polylab.checks.trials import make_trials
+from polylab.checks.values import (
+    close,
+    describe,
+    read_numbers,
+    require_kind,
+    require_shape,
+    to_library,
+)
+from polylab.checks.verdict import NotAttempted, Refusal
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One broken program of the clinic.
+
+    Parameters
+    ----------
+    judge : callable
+        ``judge(program)`` raises `Refusal` unless the program does what it should.
+    symptom : str
+        What the refusal says while the program is still broken in the way it was handed out.
+    lesson : str
+        What a right repair shows, for the message of a pass.
+    """
+
+    judge: Callable
+    symptom: str
+    lesson: str
+
+
+@checker
+def check_repair(program, fault):
+    """Check the repair of one of the broken programs of notebook 13.
+
+    Parameters
+    ----------
+    program : callable or class
+        The repaired program. What it takes and returns depends on the fault:
+
+        ==========================  ========================================================
+        fault                       program
+        ==========================  ========================================================
+        gradients not zeroed        ``train(x, y, start, rate, steps)`` on torch tensors
+                                    returns ``coefficients, losses``
+        update inside the graph     the same
+        name bound anew             the same
+        graph kept in the losses    the same; each loss a plain number
+        missing flatten             the same
+        two dtypes                  the same; rounding to float32 is allowed
+        loss and gradient differ    the same, on NumPy arrays
+        misspelt name               the same, on NumPy arrays
+        start overwritten           the same, on NumPy arrays
+        sum called mean             the same, on NumPy arrays, for the mean of squares
+        print inside the loop       the same, on NumPy arrays, and prints one line at the end:
+                                    the last loss
+        rate too large              ``train(x, y, start, steps)`` on NumPy arrays returns
+                                    ``coefficients, losses``
+        prediction one update old   ``train(x, y, start, rate, steps)`` on NumPy arrays returns
+                                    ``coefficients, predicted``
+        order of the coefficients   ``fit(x, y)`` on NumPy arrays returns ``predicted``, that of
+                                    the best cubic
+        plot without x              ``draw(ax, x, y, predicted)`` draws both curves
+        device that is not there    ``make_points(count)`` returns a tensor of ``count`` evenly
+                                    spaced angles from −π to π, on the accelerator if there is
+                                    one, else on the CPU
+        stale global                a module class: the cubic
+        range and randint           a module class: the dynamic network
+        slope at zero               an autograd function class: the ReLU
+        ==========================  ========================================================
+    fault : str
+        A name from the table.
+
+    Returns
+    -------
+    Verdict
+        "Not attempted yet: …" as long as the program shows its first symptom.
+    """
+    require_choice("fault", fault, tuple(FAULTS))
+    case = FAULTS[fault]
+    try:
+        case.judge(program)
+    except NotAttempted:
+        raise
+    except Refusal as refusal:
+        if case.symptom not in refusal.wrong:
+            raise
+        raise NotAttempted(f"the fault is still there. {refusal.wrong} Hint: "
+                           f"{refusal.hint.rstrip('.')}") from None
+    return f"Right: {case.lesson}"
+
+
+# --- numbers in a list ----------------------------------------------------------------------
+
+
+def _judge_plain_losses(program):
+    judge_training(program, library="torch", losses=True)
+    run = make_runs("sgd")[1]
+    arrays = (to_library(array, "torch") for array in (run.x, run.y, run.start))
+    _, losses = call(program, *arrays, run.rate, run.steps).value
+    items = losses if type(losses) in (list, tuple) else []
+    if any(getattr(item, "requires_grad", False) for item in items):
+        raise Refusal("The coefficients and the losses are right.",
+                      "The losses still hold on to their graphs, so memory grows and NumPy "
+                      "refuses them: `.item()` is missing.",
+                      "store the number, not the tensor with its history.")
+
+
+# --- printing -------------------------------------------------------------------------------
+
+
+def _judge_printing(program):
+    judge_training(program, losses=True)
+    run = make_runs("sgd")[0]
+    finished = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate, run.steps)
+    lines = [line for line in finished.printed.splitlines() if line.strip()]
+    right = "The coefficients and the losses are right."
+    if not lines:
+        raise Refusal(right, "It prints nothing; the last loss should be printed once.",
+                      "the line must stay, but where?")
+    if len(lines) != 1:
+        raise Refusal(right, f"In {run.steps} steps it prints {len(lines)} lines; one at the end "
+                      "is wanted.", "which lines belong to the loop, by their indentation?")
+    wanted = float(read_numbers(finished.value[1], "the losses").numbers[-1])
+    numbers = [float(text) for text in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", lines[0])]
+    if not any(abs(number - wanted) <= 1e-2 * abs(wanted) for number in numbers):
+        raise Refusal(right, "It prints one line, but not the last loss.",
+                      "which loss is known when the loop is over?")
+
+
+# --- the rate -------------------------------------------------------------------------------
+
+
+def _judge_rate(program):
+    require_function(program, "x", "y", "start", "steps")
+    good, bad = [], []
+    for seed, n in enumerate((2000, 20_000, 150)):
+        random = numpy.random.default_rng(40 + seed)
+        x = numpy.linspace(-numpy.pi, numpy.pi, n)
+        y = numpy.sin(x) + random.normal(0, 0.1, n)
+        start = random.normal(size=4)
+        steps = 300
+
+        def make(x=x, y=y, start=start):
+            return x.copy(), y.copy(), start.copy(), steps
+
+        first, _, changed = call_twice(program, make, ("x", "y", "start", "steps"))
+        if changed:
+            raise Refusal("It runs.", f"Its input `{changed[0]}` changed in place.",
+                          "work on a copy.")
+        if type(first) not in (tuple, list) or len(first) != 2:
+            raise Refusal("It runs.", f"It returns {describe(first)}; the pair (coefficients, "
+                          "losses) is wanted.", "compare the last line with the task.")
+        coefficients = read_numbers(first[0], "four coefficients")
+        losses = read_numbers(first[1], "the losses")
+        require_shape(coefficients, (4,))
+        require_shape(losses, (steps,))
+        _require_descent(coefficients.numbers, losses.numbers, x, y, start, n, good, bad)
+    if bad:
+        raise Refusal(f"For n = {good[0]:,} it converges." if good else "It runs.",
+                      f"For n = {bad[0]:,} the coefficients run away: the rate is above "
+                      "2/λmax there.", "the limit depends on the data; let the program work it "
+                      "out.")
+
+
+def _require_descent(coefficients, losses, x, y, start, n, good, bad):
+    """Note whether a run descended; refuse one that crawls or is no descent at all."""
+    matrix = powers(x)
+    if not numpy.isfinite(coefficients).all() or not numpy.isfinite(losses).all() or (
+            losses[-1] > losses[0]):
+        bad.append(n)
+        return
+    curvatures, directions = numpy.linalg.eigh(2 * matrix.T @ matrix)
+    best = numpy.linalg.lstsq(matrix, y, rcond=None)[0]
+    wanted = numpy.linalg.norm(matrix @ start - y) ** 2
+    if abs(losses[0] - wanted) > 1e-6 * wanted:
+        raise Refusal("It descends.", "The first loss is not that of the start.",
+                      "the loss belongs to the prediction made in the same step.")
+    # Plain descent shrinks mode i by (1 − rate λ_i) a step: the slowest mode tells the rate.
+    before = directions[:, 0] @ (start - best)
+    after = directions[:, 0] @ (coefficients - best)
+    if after / before > (1 - 0.05 * 2 * curvatures[0] / curvatures[-1]) ** len(losses):
+        raise Refusal("It descends.", f"For n = {n:,} it crawls: the rate is below a twentieth "
+                      "of the largest stable one.", "how close to 2/λmax may a rate safely be?")
+    good.append(n)
+
+
+# --- what belongs together ------------------------------------------------------------------
+
+
+def _judge_prediction(program):
+    require_function(program, "x", "y", "start", "rate", "steps")
+    judge_training(lambda *arguments: _first_of_two(program(*arguments)))
+    for run in make_runs("sgd"):
+        value = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate,
+                     run.steps).value
+        coefficients = read_numbers(value[0], "four coefficients").numbers
+        predicted = read_numbers(value[1], "the prediction")
+        require_shape(predicted, (len(run.x),))
+        x, y, _ = run.exact()
+        wanted = powers(x) @ coefficients
+        size = numpy.abs(powers(x)) @ numpy.abs(coefficients) + 1e-12
+        if not close(predicted.numbers, wanted, size, run.dtype):
+            raise Refusal("The coefficients are right.", "The prediction is not theirs: it is one "
+                          "update old.", "what changes between the last forward pass and the "
+                          "return?")
+
+
+def _first_of_two(value):
+    if type(value) not in (tuple, list) or len(value) != 2:
+        raise TypeError("the pair (coefficients, predicted) is wanted")
+    return value[0]
+
+
+def _judge_order(program):
+    require_function(program, "x", "y")
+    for trial in make_trials():
+        def make(trial=trial):
+            return trial.x.copy(), trial.y.copy()
+
+        first, _, changed = call_twice(program, make, ("x", "y"))
+        if changed:
+            raise Refusal("It runs.", f"Its input `{changed[0]}` changed in place.",
+                          "work on a copy.")
+        reading = read_numbers(first, "the prediction")
+        require_shape(reading, (trial.n,), (
+            ((4,), "It returns the coefficients; the prediction at each x is wanted.",
+             "compare the last line with the task."),))
+        x, y = trial.x.astype(float), trial.y.astype(float)
+        best = numpy.polynomial.Polynomial.fit(x, y, 3).convert().coef
+        given = reading.numbers
+        if close(given, powers(x) @ best, 10.0 + numpy.abs(x) ** 3, trial.dtype):
+            continue
+        if close(given, powers(x) @ best[::-1], 10.0 + numpy.abs(x) ** 3, trial.dtype):
+            raise Refusal("The fit is right.", "The coefficients are read in reverse order when "
+                          "the curve is evaluated: the constant as that of x³.",
+                          "which of the two functions wants the highest power first?")
+        raise Refusal("It returns one number per point.", "It is not the best cubic.",
+                      "fit and evaluate with the same order of the coefficients.")
+
+
+def _judge_drawing(program):
+    from matplotlib.figure import Figure
+
+    require_function(program, "ax", "x", "y", "predicted")
+    for n in (2000, 50):
+        x = numpy.linspace(-numpy.pi, numpy.pi, n)
+        y, predicted = numpy.sin(x), 0.8567 * x - 0.0933 * x**3
+        ax = Figure().add_subplot()
+        call(program, ax, x.copy(), y.copy(), predicted.copy())
+        curves = [(numpy.asarray(line.get_xdata(), dtype=float),
+                   numpy.asarray(line.get_ydata(), dtype=float)) for line in ax.lines]
+        drawn = [curve for curve in curves for wanted in (y, predicted)
+                 if len(curve[1]) == n and numpy.allclose(curve[1], wanted)]
+        swapped = [curve for curve in curves for wanted in (y, predicted)
+                   if len(curve[0]) == n and numpy.allclose(curve[0], wanted)]
+        if len(swapped) >= 2:
+            raise Refusal("It draws two curves.", "The two axes have changed places.",
+                          "which argument of `plot` comes first?")
+        if len(drawn) < 2:
+            raise Refusal(f"It draws {len(ax.lines)} line{'' if len(ax.lines) == 1 else 's'}.",
+                          "Both curves are wanted: y and predicted.",
+                          "`ax.plot` once for each of them.")
+        for angles, _ in drawn:
+            if not numpy.allclose(angles, x):
+                raise Refusal("It draws both curves.", f"The horizontal axis runs from "
+                              f"{angles.min():.4g} to {angles.max():.4g}, not from −π to π: x is "
+                              "not passed.", "what does `plot` do with a single array?")
+
+
+# --- devices --------------------------------------------------------------------------------
+
+
+def _judge_device(program):
+    require_function(program, "count")
+    for count in (2000, 7):
+        reading = read_numbers(call(program, count).value, "a tensor of angles")
+        require_shape(reading, (count,))
+        require_kind(reading, "torch")
+        if not numpy.allclose(reading.numbers, numpy.linspace(-numpy.pi, numpy.pi, count),
+                              atol=1e-5):
+            raise Refusal("It returns a tensor on a device of this machine.",
+                          "The angles are not evenly spaced from −π to π.",
+                          "only the device needed a repair.")
+        if reading.device == "cpu" and not _would_use_accelerator(program, count):
+            raise Refusal("On this machine it runs.", "On a machine with an accelerator it would "
+                          "still use the CPU: the device is written down again.",
+                          "ask torch whether there is one, and use what it says.")
+
+
+def _would_use_accelerator(program, count):
+    """Run the program on a pretended accelerator: torch's device for tensors without numbers.
+
+    A program that asks for CUDA by name meets an error there; that it asked is what counts.
+    """
+    import torch
+
+    with _pretended_accelerator():
+        try:
+            value = call(program, count).value
+        except Refusal as refusal:
+            return "a device that this machine does not have" in refusal.wrong
+    return type(value) is torch.Tensor and value.device.type == "meta"
+
+
+@contextlib.contextmanager
+def _pretended_accelerator():
+    import torch
+
+    replaced = [
+        (torch.accelerator, "is_available", lambda: True),
+        (torch.accelerator, "device_count", lambda: 1),
+        (torch.accelerator, "current_accelerator", lambda *args, **named: torch.device("meta")),
+        (torch.cuda, "is_available", lambda: True),
+        (torch.cuda, "device_count", lambda: 1),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+# --- the table ------------------------------------------------------------------------------
+
+_ON_TENSORS = partial(judge_training, library="torch", losses=True)
+_ON_ARRAYS = partial(judge_training, losses=True)
+
+FAULTS = {
+    "gradients not zeroed": Fault(
+        _ON_TENSORS, "gradients accumulate",
+        "every step uses its own gradient, and the loss settles."),
+    "update inside the graph": Fault(
+        _ON_TENSORS, "made inside the graph",
+        "the update happens outside the graph, in place, and training goes on."),
+    "name bound anew": Fault(
+        _ON_TENSORS, "binds the name to a new tensor",
+        "the coefficients stay the same tensors and keep getting gradients."),
+    "graph kept in the losses": Fault(
+        _judge_plain_losses, "hold on to their graphs",
+        "the list holds plain numbers, and each graph is freed after its step."),
+    "missing flatten": Fault(
+        _ON_TENSORS, "Shapes (n, 1) and (n,) met",
+        "prediction and target have the same shape, so n residuals are added up."),
+    "two dtypes": Fault(
+        partial(judge_training, library="torch", losses=True, exact=False),
+        "Two dtypes are mixed", "data and model have one dtype."),
+    "loss and gradient differ": Fault(
+        _ON_ARRAYS, "The losses are sums of absolute values",
+        "loss and gradient belong to the same function, so the loss falls to its floor."),
+    "misspelt name": Fault(
+        _ON_ARRAYS, "NameError", "every name is spelt as where it was made."),
+    "start overwritten": Fault(
+        _ON_ARRAYS, "`start` is changed in place",
+        "every run starts afresh, so running it again gives the same."),
+    "sum called mean": Fault(
+        partial(judge_training, losses=True, loss="mean"), "gradient of the sum",
+        "the gradient is that of the mean, so a rate for the mean works."),
+    "print inside the loop": Fault(
+        _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),
+    "rate too large": Fault(
+        _judge_rate, "For n = 2,000 the coefficients run away",
+        "the rate follows from the data and stays below 2/λmax."),
+    "prediction one update old": Fault(
+        _judge_prediction, "one update old",
+        "the prediction is made anew from the last coefficients."),
+    "order of the coefficients": Fault(
+        _judge_order, "read in reverse order", "fit and evaluation use the same order."),
+    "plot without x": Fault(
+        _judge_drawing, "x is not passed", "both curves are drawn over x, from −π to π."),
+    "device that is not there": Fault(
+        _judge_device, "a device that this machine does not have",
+        "the device is chosen from what the machine has."),
+    "stale global": Fault(
+        partial(judge_module, formula="cubic"), "global variable",
+        "the module uses its own parameters and x, nothing left over from before."),
+    "range and randint": Fault(
+        partial(judge_module, formula="dynamic"), "there were never 2 extra terms",
+        "0, 1 and 2 extra terms come up equally often."),
+    "slope at zero": Fault(
+        partial(judge_autograd_function, formula="relu"), "At exactly 0 backward returns 1",
+        "at exactly 0 the slope is 0, as for every number on the side that is cut."),
+}
+"""Every broken program of notebook 13 by name."""
