@@ -10,10 +10,10 @@ from polylab.data import sine_samples
 from polylab.frames import Frame
 from polylab.lab.experiment import Experiment, design, target_values
 from polylab.lab.words import rate_text
-from polylab.plots import FIT, FLOOR, GUESS, STYLES, TRUTH, label_angles
+from polylab.plots import FIT, FLOOR, GUESS, SERIES, STYLES, TRUTH, label_angles
 
 _THIN = slice(None, None, 8)  # 250 of 2,000 points draw the same curve on a screen
-_MODES = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9")  # slowest to fastest
+_MODES = SERIES[1:5]  # slowest to fastest
 
 
 def draw_run(experiment, step=None, hidden=False, earlier=(), reveal_limit=True):

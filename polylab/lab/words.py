@@ -78,7 +78,7 @@ def _explain_adaptive(experiment, run):
     name = {"rmsprop": "RMSprop", "adam": "Adam"}[experiment.optimiser]
     reach = (f"{name} moves each coefficient by roughly the rate, {rate_text(experiment.rate)}, at "
              f"a step, whatever the size of the gradient: {run.steps:,} steps reach about "
-             f"{experiment.rate * run.steps:.3g}")
+             f"{_size(experiment.rate * run.steps)}")
     if run.outcome == "diverges":
         return f"Diverges: the loss ends above its start. {reach}."
     if run.losses[-1] > NEAR * run.problem.floor and settled(run):
@@ -108,6 +108,10 @@ def _ending(run):
 def _sentence(run):
     text = _ending(run)
     return text[0].upper() + text[1:]
+
+
+def _size(value):
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def percent(ratio):
