@@ -2,6 +2,8 @@
 
 Read the modules in this order; each imports only from those above it.
 
+arrays
+    What an array must be before anything is computed with it.
 data
     The one data set (points on a sine) and the one common start.
 polynomial

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import pkgutil
 import re
 import shutil
 import signal
@@ -20,6 +21,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import polylab
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -124,9 +127,12 @@ class TestLists:
 
     def test_version_is_said_once(self):
         assert importlib.metadata.version("polylab") == PROJECT["version"]
-        import polylab
-
         assert polylab.__version__ == PROJECT["version"]
+
+    def test_every_module_is_listed_with_the_package(self):
+        listed = re.findall(r"^(\w+)\n    \S", polylab.__doc__, re.MULTILINE)
+        modules = [module.name for module in pkgutil.iter_modules(polylab.__path__)]
+        assert sorted(listed) == sorted(set(modules) - {"__main__"})
 
 
 # Stands in for pip in a new .venv: notes each call, then does what PIP_DOES says.
@@ -372,6 +378,12 @@ class TestFailures:
         assert machine.make("setup-test").returncode == 0
 
 
+def table(row):
+    """Return the parts of those table rows of the README that a pattern describes."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^\| {row} \|$", readme, re.MULTILINE)
+
+
 class TestCommands:
     """The targets do what the README says they do."""
 
@@ -392,15 +404,25 @@ class TestCommands:
                 assert "://" in link or (ROOT / link).exists(), f"{name} links to {link}"
 
     def test_map_agrees_with_the_notebooks(self):
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        row = re.compile(r"^\| \[(\d\d) (.*?)\]\(notebooks/(\S+)\) \|.*\| (\d+) \|$", re.MULTILINE)
-        rows = row.findall(readme)
-        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-            opening = nbformat.read(path, as_version=4).cells[0].source
-            number, title = re.match(r"# (\d\d)\. (.*)", opening).groups()
-            minutes = re.search(r"(\d+) minutes", opening)[1]
-            assert (number, title, path.name, minutes) in rows
+        rows = table(r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
         assert [number for number, *_ in rows] == [f"{number:02}" for number in range(15)]
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+            text = "\n".join(
+                cell.source for cell in nbformat.read(path, as_version=4).cells
+                if cell.cell_type == "markdown"
+            )
+            number, title = re.match(r"# (\d\d)\. (.*)", text).groups()
+            minutes = re.search(r"(\d+) minutes", text)[1]
+            efforts = re.findall(r"^\*(\d+) minutes · \w+\*$", text, re.MULTILINE)
+            assert (number, title, path.name, minutes, str(sum(map(int, efforts)))) in rows
+
+    def test_sessions_add_up(self):
+        rows = table(r"\[(\d\d) .* \| (\d+) \| \d+")
+        minutes = {number: int(minutes) for number, minutes in rows}
+        sessions = table(r"\d \| ([\d, ]+) \| (\d+) \| .*?")
+        assert len(sessions) == 6
+        for numbers, total in sessions:
+            assert sum(minutes[number] for number in numbers.split(", ")) == int(total)
 
     def test_lab_serves_the_notebooks_and_prints_the_address(self, tmp_path):
         # Without any command that could be a browser; setup.sh is left out.
