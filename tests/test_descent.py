@@ -420,6 +420,16 @@ def test_overflow_comes_when_the_loop_overflows(optimiser):
     assert 10 < numpy.isfinite(run.losses).sum() < 400
 
 
+def test_a_loss_that_overflowed_stays_inf_even_if_the_run_comes_back():
+    flat = LeastSquares(numpy.full((2, 1), 1e-6), numpy.zeros(2))
+    run = flat.descend((1.0,), 2e159, 2000, "adam")
+    again = flat.loss(run.coefficients)
+    first = numpy.isinf(again).argmax()
+    assert 0 < first < 5
+    assert numpy.isfinite(again[-1])
+    assert (run.losses[first:] == math.inf).all()
+
+
 def test_absent_modes_stay_absent_however_large_the_rate():
     for optimiser in OPTIMISERS:
         run = CUBIC.descend(CUBIC.optimum, 1.0, 500, optimiser)

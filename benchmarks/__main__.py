@@ -1,0 +1,30 @@
+"""Print the table: ``python -m benchmarks``, or ``python -m benchmarks descent`` for one group."""
+
+import argparse
+import importlib
+
+GROUPS = ("descent",)
+ROW = "{:<54} {:<26} {:>10} {:<21} {:>10} {:>10} {:>9}"
+
+
+def main():
+    """Run the groups that were asked for, or all of them, and print a row as each is done."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    known = ", ".join(GROUPS)
+    parser.add_argument("groups", nargs="*", metavar="group", default=GROUPS,
+                        help=f"one or more of {known}; all if left out")
+    names = parser.parse_args().groups
+    for name in names:
+        if name not in GROUPS:
+            parser.error(f"group must be one of {known}, got {name}")
+    print(ROW.format("work", "usual way", "ms", "ours", "ms", "ratio", "differ by"))
+    for name in names:
+        for row in importlib.import_module(f"benchmarks.{name}").comparisons():
+            difference = "" if row.difference is None else f"{row.difference:.0e}"
+            print(ROW.format(row.work, row.usual, f"{1e3 * row.usual_seconds:.4g}", row.ours,
+                             f"{1e3 * row.our_seconds:.4g}", f"{row.ratio:,.4g} ×", difference),
+                  flush=True)
+
+
+if __name__ == "__main__":
+    main()
