@@ -154,6 +154,19 @@ def _rate_limit(*powers):
     return 2 / numpy.linalg.eigvalsh(2 * numpy.array(columns) @ numpy.array(columns).T)[-1]
 
 
+def _two_layers(random):
+    batch, inputs, hidden, outputs = random.integers(3, 9, size=4)
+    shapes = (batch, inputs), (batch, outputs), (inputs, hidden), (hidden, outputs)
+    return tuple(random.normal(size=shape) for shape in shapes)
+
+
+def _gradient_of_w1(x, y, w1, w2, bent=lambda hidden: hidden > 0):
+    """Sum over each path from an entry of w1 to a squared error; ``bent`` is the bend's slope."""
+    hidden = numpy.maximum(x @ w1, 0)
+    slope = 2 * (hidden @ w2 - y)
+    return numpy.einsum("bi,bh,bo,ho->ih", x, bent(hidden), slope, w2)
+
+
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
     "cubic_under_12": Task(
@@ -426,7 +439,7 @@ TASKS = {
     ),
     # --- 06 Write your own autograd function ------------------------------------------------
     "wrong_backward": Task(
-        'which backward pass is wrong: "First", "Second" or "Third"',
+        'the name of the wrong backward pass: "First", "Second" or "Third"',
         wanted=lambda: "Second",
         choices=("First", "Second", "Third"),
         hint="hand each one to gradcheck, with an input of dtype float64.",
@@ -486,6 +499,51 @@ TASKS = {
         tolerance=0.002,
     ),
     # --- 11 Train a two-layer network -------------------------------------------------------
+    "rate_for_the_mean": Task(
+        "the rate for the mean that makes the steps of 1e-6 for the sum, with a batch of 32",
+        wanted=lambda: 1e-6 * 32 * 10,
+        hint="how many squared errors does the mean divide by?",
+        near_misses=(
+            NearMiss(lambda: 6.4e-4, "This is the rate for a batch of 64.",
+                     "how many squared errors do 32 examples have?"),
+            NearMiss(lambda: 3.2e-5, "It counts the examples and forgets the outputs.",
+                     "each example has 10 errors."),
+            NearMiss(lambda: 1e-5, "It counts the outputs and forgets the examples.",
+                     "the mean runs over the whole batch."),
+            NearMiss(lambda: 1e-6 / 320, "It is divided by 320 where it must be multiplied.",
+                     "the gradient of the mean is smaller, so must the rate shrink or grow?"),
+            NearMiss(lambda: 1e-6, "This is the rate for the sum.",
+                     "how much smaller is the gradient of the mean?"),
+        ),
+        tolerance=0.001,
+    ),
+    "gradient_of_w1": Task(
+        "the gradient of Σ (ReLU(x w1) w2 − y)² with respect to w1",
+        wanted=_gradient_of_w1,
+        inputs=_two_layers,
+        library="torch",
+        hint="follow one row of x forward on paper, then go back one link at a time.",
+        near_misses=(
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2) / 2,
+                     "The factor 2 of the square is missing.", "what is the slope of a square?"),
+            NearMiss(lambda x, y, w1, w2: -_gradient_of_w1(x, y, w1, w2),
+                     "The sign is flipped.", "the slope is 2 (ŷ − y), not 2 (y − ŷ)."),
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2) / y.size,
+                     "This is the gradient of the mean.", "the loss is the sum."),
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2, bent=numpy.ones_like),
+                     "The bend is left out on the way back.",
+                     "where the hidden number is 0, nothing comes back."),
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2, bent=lambda z: z),
+                     "On the way back it multiplies by the hidden numbers themselves.",
+                     "the slope of the bend is 0 or 1."),
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2).T,
+                     "The numbers are right, but rows and columns are swapped.",
+                     "the gradient has the shape of w1."),
+            NearMiss(lambda x, y, w1, w2: 2 * numpy.maximum(x @ w1, 0).T
+                     @ (numpy.maximum(x @ w1, 0) @ w2 - y),
+                     "This is the gradient with respect to w2.", "go one link further back."),
+        ),
+    ),
     # --- 12 Find the learning rate ----------------------------------------------------------
     "steps_to_one_thousandth": Task(
         "the first step at which one thousandth or less of the slow even mode is left",
