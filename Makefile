@@ -26,7 +26,7 @@ setup-lab setup-app setup-test:
 
 lab: setup-lab
 	@echo "JupyterLab opens in your browser. To end it, press Control-C twice here."
-	@$(python) -m jupyterlab notebooks --log-level=WARN $(as_root) $(OPTIONS)
+	@$(python) -m jupyterlab notebooks --Application.log_level=WARN $(as_root) $(OPTIONS)
 
 # app/voila.json stops the kernel of a page two minutes after the page is closed.
 app: setup-app
