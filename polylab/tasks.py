@@ -167,6 +167,10 @@ def _gradient_of_w1(x, y, w1, w2, bent=lambda hidden: hidden > 0):
     return numpy.einsum("bi,bh,bo,ho->ih", x, bent(hidden), slope, w2)
 
 
+def _weight_and_bias(random):
+    return random.normal(size=(1, random.integers(2, 7))), random.normal(size=1)
+
+
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
     "cubic_under_12": Task(
@@ -445,7 +449,62 @@ TASKS = {
         hint="hand each one to gradcheck, with an input of dtype float64.",
     ),
     # --- 07 Stack layers with nn ------------------------------------------------------------
+    "parameters_of_two_layers": Task(
+        "the number of parameters of Linear(3, 20), ReLU and Linear(20, 1)",
+        wanted=lambda: 3 * 20 + 20 + 20 * 1 + 1,
+        hint="Linear(k, m) has k · m weights and m biases.",
+        near_misses=(
+            NearMiss(lambda: 3 * 20 + 20 * 1, "These are the weights alone; the biases are missing.",
+                     "each of the 20 + 1 outputs has a bias."),
+            NearMiss(lambda: 3 * 20 + 20 * 1 + 1, "The biases of the first layer are missing.",
+                     "each of its 20 outputs has one."),
+            NearMiss(lambda: 3 * 20 + 20 + 20 * 1, "The bias of the last layer is missing.",
+                     "its one output has one too."),
+            NearMiss(lambda: 3 * 20 + 1 + 20 * 1 + 1, "It counts one bias for each layer.",
+                     "a layer has one bias for each of its outputs."),
+            NearMiss(lambda: 3 * 20 + 20 + 20 + 20 * 1 + 1, "It counts 20 parameters of the ReLU.",
+                     "what could a ReLU learn?"),
+            NearMiss(lambda: 4, "It counts the tensors, not the numbers in them.",
+                     "`numel()` tells how many numbers a tensor holds."),
+        ),
+    ),
+    "layer_as_a_polynomial": Task(
+        "the bias and then the weights of a layer, as one tensor of shape (k + 1,)",
+        wanted=lambda weight, bias: numpy.insert(weight[0], 0, bias[0]),
+        inputs=_weight_and_bias,
+        library="torch",
+        hint="the constant is the bias; the weights follow the powers x, x², …",
+        near_misses=(
+            NearMiss(lambda weight, bias: numpy.append(weight[0], bias[0]),
+                     "The numbers are right, but the bias comes last.",
+                     "the course always puts the constant first."),
+            NearMiss(lambda weight, bias: weight[0],
+                     "These are the weights alone; the bias is missing.",
+                     "which number is the constant of the polynomial?"),
+            NearMiss(lambda weight, bias: numpy.insert(weight[0], 0, 1.0),
+                     "The constant is 1, not the bias.",
+                     "which number is added to the weighted sum?"),
+        ),
+    ),
     # --- 08 Choose an optimiser -------------------------------------------------------------
+    "first_move_of_rmsprop": Task(
+        "how many times its rate RMSprop moves in the first step with alpha = 0.96",
+        wanted=lambda: 1 / math.sqrt(1 - 0.96),
+        hint="after one step the running mean of g² holds (1 − alpha) g².",
+        near_misses=(
+            NearMiss(lambda: 1 / (1 - 0.96), "It divides by the mean of g² itself.",
+                     "the move divides g by the root of the running mean."),
+            NearMiss(lambda: math.sqrt(1 - 0.96), "It is upside down.",
+                     "g is divided by that root; what is 1 / 0.2?"),
+            NearMiss(lambda: 1 / math.sqrt(0.96), "It uses alpha where 1 − alpha belongs.",
+                     "which share of the mean is new in each step?"),
+            NearMiss(lambda: 10.0, "This is the answer for alpha = 0.99.",
+                     "put 0.96 in its place and do it again."),
+            NearMiss(lambda: 1.0, "This holds once the mean has filled up, not in the first step.",
+                     "the running mean starts from zero."),
+        ),
+        tolerance=0.001,
+    ),
     # --- 09 Build your own module -----------------------------------------------------------
     # --- 10 Change the graph on the fly -----------------------------------------------------
     "predict_with_extra_terms": Task(
@@ -519,7 +578,7 @@ TASKS = {
     ),
     "gradient_of_w1": Task(
         "the gradient of Σ (ReLU(x w1) w2 − y)² with respect to w1",
-        wanted=_gradient_of_w1,
+        wanted=lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2),
         inputs=_two_layers,
         library="torch",
         hint="follow one row of x forward on paper, then go back one link at a time.",
