@@ -271,7 +271,7 @@ class LeastSquares:
         return coefficients
 
     def _loss_of_modes(self, amplitudes):
-        return self.floor + (amplitudes**2 @ self.eigenvalues) / 2
+        return self.floor + ((amplitudes * numpy.sqrt(self.eigenvalues / 2)) ** 2).sum(-1)
 
 
 class Trajectory:
