@@ -454,7 +454,7 @@ TASKS = {
         wanted=lambda: 3 * 20 + 20 + 20 * 1 + 1,
         hint="Linear(k, m) has k · m weights and m biases.",
         near_misses=(
-            NearMiss(lambda: 3 * 20 + 20 * 1, "These are the weights alone; the biases are missing.",
+            NearMiss(lambda: 3 * 20 + 20 * 1, "These are the weights; the biases are missing.",
                      "each of the 20 + 1 outputs has a bias."),
             NearMiss(lambda: 3 * 20 + 20 * 1 + 1, "The biases of the first layer are missing.",
                      "each of its 20 outputs has one."),
@@ -489,14 +489,14 @@ TASKS = {
     # --- 08 Choose an optimiser -------------------------------------------------------------
     "first_move_of_rmsprop": Task(
         "how many times its rate RMSprop moves in the first step with alpha = 0.96",
-        wanted=lambda: 1 / math.sqrt(1 - 0.96),
+        wanted=lambda: 1 / numpy.sqrt(1 - 0.96),
         hint="after one step the running mean of g² holds (1 − alpha) g².",
         near_misses=(
             NearMiss(lambda: 1 / (1 - 0.96), "It divides by the mean of g² itself.",
                      "the move divides g by the root of the running mean."),
-            NearMiss(lambda: math.sqrt(1 - 0.96), "It is upside down.",
+            NearMiss(lambda: numpy.sqrt(1 - 0.96), "It is upside down.",
                      "g is divided by that root; what is 1 / 0.2?"),
-            NearMiss(lambda: 1 / math.sqrt(0.96), "It uses alpha where 1 − alpha belongs.",
+            NearMiss(lambda: 1 / numpy.sqrt(0.96), "It uses alpha where 1 − alpha belongs.",
                      "which share of the mean is new in each step?"),
             NearMiss(lambda: 10.0, "This is the answer for alpha = 0.99.",
                      "put 0.96 in its place and do it again."),
