@@ -5,7 +5,7 @@ import sys
 import numpy
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -30,6 +30,7 @@ PROBLEMS = st.builds(
     st.integers(6, 40), st.sampled_from(["sum", "mean"]),
 )
 SEEDS = st.integers(0, 2**32 - 1)
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def data_and_problem(basis, degree, target, count, reduction):
@@ -93,7 +94,7 @@ def torch_loop(optimiser, start, steps, **settings):
 # The problem
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS)
 def test_the_bowl_agrees_with_the_data(problem, seed):
     matrix, y, problem = problem
@@ -113,7 +114,7 @@ def test_the_bowl_agrees_with_the_data(problem, seed):
     assert_allclose(problem.hessian, hessian, rtol=1e-9, atol=1e-12 * hessian.abs().max())
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS)
 def test_optimum_floor_and_modes_agree_with_lapack(problem):
     matrix, y, problem = problem
@@ -180,7 +181,7 @@ def test_closed_form_equals_the_loop_of_notebook_03(rate, tolerance):
     assert_allclose(run.coefficients[-1], last, atol=tolerance * abs(last).max())
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1.2), st.floats(0, 0.99), st.integers(0, 150))
 def test_closed_forms_equal_a_loop_over_the_data(problem, seed, share, momentum, steps):
     matrix, y, problem = problem
@@ -226,7 +227,7 @@ def test_equal_roots_have_a_factor_of_t():
     assert_allclose(run.factors, [0.5], atol=1e-7)
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.floats(0.01, 2), st.floats(0, 0.99))
 def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum):
     _, _, problem = problem
@@ -243,7 +244,7 @@ def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum)
         assert factor.imag >= 0
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1))
 def test_loss_never_rises_up_to_the_limit_of_plain_descent(problem, seed, share):
     _, _, problem = problem
@@ -322,18 +323,18 @@ def test_defaults_are_those_of_torch():
     parameter = [torch.zeros(1, requires_grad=True)]
     rmsprop = torch.optim.RMSprop(parameter).defaults
     adam = torch.optim.Adam(parameter).defaults
-    settings = CUBIC.descend(FIRST_GUESS, 1e-3, 1, "rmsprop").settings
-    assert settings == {"alpha": rmsprop["alpha"], "eps": rmsprop["eps"]}
-    settings = CUBIC.descend(FIRST_GUESS, 1e-3, 1, "adam").settings
-    assert settings == {"betas": adam["betas"], "eps": adam["eps"]}
-    assert CUBIC.descend(FIRST_GUESS, 1e-3, 1, "momentum").settings == {"momentum": 0.9}
-    assert CUBIC.descend(FIRST_GUESS, 1e-3, 1).settings == {}
+    for optimiser, expected in (
+        ("sgd", {}), ("momentum", {"momentum": 0.9}),
+        ("rmsprop", {"alpha": rmsprop["alpha"], "eps": rmsprop["eps"]}),
+        ("adam", {"betas": adam["betas"], "eps": adam["eps"]}),
+    ):
+        assert CUBIC.descend(FIRST_GUESS, 1e-3, 1, optimiser).settings == expected
 
 
 # Trajectories
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.integers(0, 60))
 def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
     _, _, problem = problem
@@ -355,7 +356,7 @@ def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
             assert runs.outcome[i] == run.outcome
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.floats(0.01, 1.5), st.integers(0, 60))
 def test_coefficients_amplitudes_and_losses_tell_one_story(
     problem, seed, optimiser, share, steps
@@ -374,7 +375,7 @@ def test_coefficients_amplitudes_and_losses_tell_one_story(
                     atol=1e-9 * problem.floor + 1e-12 * run.losses.max())
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.floats(0.1, 1.1), st.sampled_from(["sgd", "momentum"]))
 def test_the_mean_needs_a_rate_n_times_larger(problem, seed, share, optimiser):
     matrix, y, _ = problem
@@ -493,7 +494,7 @@ def test_outcome_names_what_becomes_of_2000_steps(optimiser, start, rate, outcom
     assert_array_equal(many.outcome, [outcome, outcome])
 
 
-@settings(deadline=None)
+@untimed
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1.3))
 def test_plain_descent_oscillates_when_a_direction_changes_sign(problem, seed, share):
     matrix, y, problem = problem
