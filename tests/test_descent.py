@@ -239,7 +239,7 @@ def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum)
     heavy = problem.descend(start, rate, 1, "momentum", momentum=momentum).factors
     for curvature, factor in zip(problem.eigenvalues, heavy, strict=True):
         roots = numpy.roots([1, -(1 + momentum - rate * curvature), momentum])
-        assert_allclose(abs(factor), abs(roots).max(), rtol=1e-6)
+        assert_allclose(abs(factor), abs(roots).max(), rtol=1e-6, atol=1e-9)
         assert abs(roots - factor).min() < 1e-6
         assert factor.imag >= 0
 
