@@ -62,7 +62,8 @@ class LeastSquares:
     reduction : str
         As given.
     rounding : float
-        Losses this close together cannot be told apart: ε Σ y², with ε that of float64.
+        Losses this close together cannot be told apart: ε times the loss of zero coefficients,
+        with ε that of float64.
 
     Raises
     ------
@@ -84,15 +85,7 @@ class LeastSquares:
     """
 
     def __init__(self, features, y, reduction="sum"):
-        for name, array in (("features", features), ("y", y)):
-            _require_floats(name, array)
-        if features.ndim != 2 or not 1 <= features.shape[1] <= features.shape[0]:
-            raise ValueError("features must have shape (n, k) with n >= k >= 1, "
-                             f"got {features.shape}")
-        if y.shape != features.shape[:1]:
-            raise ValueError(f"y must have shape ({features.shape[0]},), got {y.shape}")
-        require_finite("features", features)
-        require_finite("y", y)
+        _require_data(features, y)
         if reduction not in ("sum", "mean"):
             raise ValueError(f"reduction must be sum or mean, got {reduction!r}")
 
@@ -113,8 +106,7 @@ class LeastSquares:
                              f"singular values {singular[-1]:.3g} to {singular[0]:.3g} and "
                              f"targets up to {abs(y).max():.3g}")
 
-        order = slice(None, None, -1)
-        directions = right.T[:, order]
+        directions = right[::-1].T
         largest = numpy.take_along_axis(directions, abs(directions).argmax(0)[None], 0)
         best = right.T @ ((left.T @ y) / singular)
         residual = y - features @ best
@@ -122,7 +114,7 @@ class LeastSquares:
         self.hessian = _frozen(2 * features.T @ features / divisor)
         self.optimum = _frozen(best)
         self.floor = float(residual @ residual) / divisor
-        self.eigenvalues = _frozen(curvatures[order])
+        self.eigenvalues = _frozen(curvatures[::-1])
         self.eigenvectors = _frozen(directions * numpy.sign(largest))
         self.rounding = float(numpy.finfo(numpy.float64).eps) * energy
 
@@ -750,11 +742,19 @@ def _numbers(name, values):
     return array.astype(numpy.float64)
 
 
-def _require_floats(name, array):
-    if not isinstance(array, numpy.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
-    if array.dtype not in (numpy.float32, numpy.float64):
-        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+def _require_data(features, y):
+    for name, array in (("features", features), ("y", y)):
+        if not isinstance(array, numpy.ndarray):
+            raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
+        if array.dtype not in (numpy.float32, numpy.float64):
+            raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+    if features.ndim != 2 or not 1 <= features.shape[1] <= features.shape[0]:
+        raise ValueError("features must have shape (n, k) with n >= k >= 1, "
+                         f"got {features.shape}")
+    if y.shape != features.shape[:1]:
+        raise ValueError(f"y must have shape ({features.shape[0]},), got {y.shape}")
+    require_finite("features", features)
+    require_finite("y", y)
 
 
 def _frozen(array):
