@@ -170,6 +170,9 @@ def normalise(notebook):
     )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(lasting_metadata(cell))
+    checks = [cell for cell in code_cells(notebook) if "check" in tags(cell)]
+    for number, cell in enumerate(checks, start=1):
+        cell.metadata["nbgrader"] = nbformat.from_dict(one_mark(f"check-{number}"))
     renumber_widgets(notebook)
     cells = zip(code_cells(notebook), fingerprints(notebook), strict=True)
     for cell, fingerprint in cells:
@@ -190,6 +193,20 @@ def lasting_metadata(cell):
                 hidden.pop("outputs_hidden", None)
             metadata["jupyter"] = hidden
     return metadata
+
+
+def one_mark(name):
+    """Return what tells nbgrader that a cell gives one mark, unless it ends in an error."""
+    return {
+        "cell_type": "code",
+        "grade": True,
+        "grade_id": name,
+        "locked": True,
+        "points": 1,
+        "schema_version": 3,
+        "solution": False,
+        "task": False,
+    }
 
 
 def renumber_widgets(notebook):

@@ -38,8 +38,11 @@ COURSE = (
 )
 PRACTICE = COURSE[13:]
 
-TAGS = {"exercise", "check", "solution", "question", "raises-exception", "nbval-ignore-output"}
-CELL_METADATA = {"tags", "jupyter", "code_fingerprint"}
+TAGS = {
+    "exercise", "check", "question", "answers", "solution",
+    "raises-exception", "nbval-ignore-output",
+}
+CELL_METADATA = {"tags", "jupyter", "code_fingerprint", "nbgrader"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 LONGEST_CELL = 20  # lines
 MOST_DECIMALS = 6
@@ -667,6 +670,19 @@ def exercises_ship_unattempted(lesson):
     ]
 
 
+def checks_can_be_graded(lesson):
+    """nbgrader knows a cell that gives marks by its metadata, which refresh writes."""
+    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for _, cell in lesson.tagged("check")]
+    wanted = [f"check-{number}" for number in range(1, len(names) + 1)]
+    if names != wanted:
+        return [f"The cells tagged check must have the grade ids {wanted}, got {names}."]
+    return [
+        f"{at(index)} is not tagged check and must not be graded."
+        for index, cell in lesson.cells
+        if "nbgrader" in cell.metadata and "check" not in tags(cell)
+    ]
+
+
 def answers_pass(lesson):
     """The printed answers satisfy the checkers: strict nbval repeats a failure as happily."""
     return [
@@ -677,15 +693,19 @@ def answers_pass(lesson):
 
 
 def answers_are_hidden(lesson):
-    """Cells tagged solution stand under 'Answers', hidden; no other code stands there."""
+    """Answers stand under 'Answers', hidden, and tags tell the student's copy what to drop."""
     start = lesson.start_of("Answers")
-    found = []
+    found = [
+        f"{at(index)} must be tagged answers if and only if it opens 'Answers'."
+        for index, cell in lesson.cells
+        if ("answers" in tags(cell)) != (index == start)
+    ]
     for index, cell in lesson.cells:
         solution = "solution" in tags(cell)
         hidden = cell.metadata.get("jupyter", {})
         if solution and index < start:
             found.append(f"{at(index)} is a solution and must stand under 'Answers'.")
-        if not solution and index > start and cell.cell_type == "code":
+        if not solution and index > start:
             found.append(f"{at(index)} stands under 'Answers' and must be tagged solution.")
         if solution and not hidden.get("source_hidden"):
             found.append(f"{at(index)} is a solution and must be hidden.")
@@ -743,6 +763,7 @@ RULES_FOR_ALL = (
     links_work,
     questions_are_tagged,
     answers_are_hidden,
+    checks_can_be_graded,
     answers_pass,
 )
 RULES_FOR_LESSONS = (

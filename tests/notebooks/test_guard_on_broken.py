@@ -72,10 +72,17 @@ def exercise(number):
     return [
         text(f"task-{number}", f"### Exercise 3.{number} Halve it\n\n*5 minutes · easy*\n\nDo it."),
         code(f"start-{number}", f"half_{number} = ...", tags=["exercise"]),
-        code(
-            f"check-{number}", f'check_tensor(half_{number}, "h")', result(UNTRIED), tags=["check"]
+        graded(
+            f"check-{number}",
+            code(f"check-{number}", f'check_tensor(half_{number}, "h")', result(UNTRIED),
+                 tags=["check"]),
         ),
     ]
+
+
+def graded(name, cell):
+    cell.metadata.nbgrader = {"grade_id": name}
+    return cell
 
 
 def answer(number):
@@ -106,7 +113,7 @@ def sound_notebook():
         *exercise(1),
         *exercise(2),
         text("summary", SUMMARY),
-        text("answers", "## Answers"),
+        text("answers", "## Answers", ["answers"]),
         *answer(1),
         *answer(2),
     ]
@@ -361,7 +368,7 @@ FAULTS = [
         "exercises_state_their_effort",
     ),
     ("unknown difficulty", edit("task-1", "easy", "simple"), "exercises_state_their_effort"),
-    ("no check", drop("check-1"), "exercises_have_a_check"),
+    ("no check", drop("check-1"), "exercises_have_a_check checks_can_be_graded"),
     ("check before the exercise", move("check-1", "start-1"), "exercises_have_a_check"),
     ("no starter", set_tags("start-1"), "exercises_have_a_check"),
     ("check without a checker", write("check-1", "half_1"), "exercises_have_a_check"),
@@ -372,6 +379,14 @@ FAULTS = [
     ("solution not hidden", set_metadata("proof-1", jupyter={}), "answers_are_hidden"),
     ("text of a solution not hidden", set_metadata("answer-1", jupyter={}), "answers_are_hidden"),
     ("solution not tagged", set_tags("proof-1"), "answers_are_hidden"),
+    ("heading of the answers not tagged", set_tags("answers"), "answers_are_hidden"),
+    ("text of an answer not tagged", set_tags("answer-1"),
+     "answers_are_hidden exercises_are_answered"),
+    ("check without a grade", set_metadata("check-2", nbgrader={}), "checks_can_be_graded"),
+    ("same grade twice", set_metadata("check-2", nbgrader={"grade_id": "check-1"}),
+     "checks_can_be_graded"),
+    ("grade for no check", set_metadata("walk", nbgrader={"grade_id": "walk"}),
+     "checks_can_be_graded"),
     ("no answer", drop("answer-2"), "exercises_are_answered"),
     ("answer without a name", edit("answer-2", "**", "Thus:\n**"), "exercises_are_answered"),
     ("answer not checked", edit("check-1", "check_tensor", "check_loss"), "exercises_are_answered"),

@@ -1,0 +1,120 @@
+"""The copies for a class: learners get no answers, and nbgrader can grade the very same notebooks."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ASSIGNMENT = "03_descend_with_numpy"
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("student", ROOT / "tools" / "student.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.write_copies(tmp_path_factory.mktemp("build"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_learners_get_every_cell_but_the_answers(copies, path):
+    student, teacher = (read(folder / "notebooks" / path.name) for folder in copies)
+    original = read(path)
+    assert teacher == original
+    assert student.cells == [cell for cell in original.cells
+                             if not tags(cell) & {"answers", "solution"}]
+    assert len(student.cells) < len(original.cells)
+    text = nbformat.writes(student)
+    assert "solution_" not in text
+    assert '"## Answers' not in text
+
+
+def test_learners_can_set_up_from_their_copy(copies):
+    student, _ = copies
+    make = subprocess.run(["make", "--dry-run", "lab"], cwd=student, capture_output=True,
+                          text=True, check=True)
+    for name in re.findall(r"tools/\S+", make.stdout):
+        assert (student / name).is_file()
+    assert not list(student.rglob("__pycache__"))
+    assert sorted(path.name for path in (student / "notebooks").iterdir()) == [
+        path.name for path in NOTEBOOKS
+    ]
+    assert not (student / "tests").exists()
+
+
+def nbgrader(course, *arguments):
+    """Run one nbgrader command in a course folder; fail with what it printed."""
+    run = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course,
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def hand_in(course, learner, release, answers):
+    """Write a learner's notebook: the released one with answers in its exercise cells."""
+    notebook = read(release)
+    exercises = [cell for cell in notebook.cells if "exercise" in tags(cell)]
+    assert len(exercises) == len(answers)
+    for cell, answer in zip(exercises, answers, strict=True):
+        cell.source = answer
+    path = course / "submitted" / learner / "polylab" / release.name
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def right_answers():
+    """Return the course's own answers, under the names that the exercises ask for."""
+    cells = [cell for cell in read(ROOT / "notebooks" / f"{ASSIGNMENT}.ipynb").cells
+             if "solution" in tags(cell) and cell.cell_type == "code"]
+    bodies = [re.sub(r"(?m)^check_.*\n?", "", cell.source) for cell in cells]
+    return [body.replace("solution_", "") for body in bodies]
+
+
+def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
+    copies, tmp_path, monkeypatch
+):
+    # nbgrader calls the program alembic by its bare name.
+    scripts = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    student, _ = copies
+    source = tmp_path / "source" / "polylab" / f"{ASSIGNMENT}.ipynb"
+    source.parent.mkdir(parents=True)
+    source.write_bytes((student / "notebooks" / source.name).read_bytes())
+    (tmp_path / "nbgrader_config.py").write_text(
+        "c = get_config()\n"
+        "c.CourseDirectory.course_id = 'polylab'\n"
+        f"c.CourseDirectory.root = {str(tmp_path)!r}\n"
+        "c.ExecutePreprocessor.timeout = 120\n", encoding="utf-8")
+
+    nbgrader(tmp_path, "generate_assignment", "polylab")
+    release = tmp_path / "release" / "polylab" / source.name
+    right = right_answers()
+    wrong = [answer.replace("slope = 2 *", "slope = -2 *").replace("2e-6", "5e-7")
+             for answer in right]
+    assert all(a != b for a, b in zip(right[::2], wrong[::2], strict=True))
+    hand_in(tmp_path, "right", release, right)
+    hand_in(tmp_path, "wrong", release, wrong)
+    nbgrader(tmp_path, "autograde", "polylab")
+
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
+        marks = {learner: gradebook.find_submission("polylab", learner)
+                 for learner in ("right", "wrong")}
+        scores = {learner: (mark.score, mark.max_score) for learner, mark in marks.items()}
+    assert scores == {"right": (3, 3), "wrong": (0, 3)}
