@@ -1,4 +1,4 @@
-"""The copies for a class: learners get no answers, and nbgrader can grade the very same notebooks."""
+"""The copies for a class: learners get no answers, and nbgrader grades the same notebooks."""
 
 import importlib.util
 import os

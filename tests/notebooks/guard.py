@@ -672,7 +672,8 @@ def exercises_ship_unattempted(lesson):
 
 def checks_can_be_graded(lesson):
     """nbgrader knows a cell that gives marks by its metadata, which refresh writes."""
-    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for _, cell in lesson.tagged("check")]
+    graded = [cell.metadata.get("nbgrader", {}) for _, cell in lesson.tagged("check")]
+    names = [metadata.get("grade_id") for metadata in graded]
     wanted = [f"check-{number}" for number in range(1, len(names) + 1)]
     if names != wanted:
         return [f"The cells tagged check must have the grade ids {wanted}, got {names}."]
