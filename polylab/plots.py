@@ -17,7 +17,7 @@ GUESS = "#56B4E9"
 """Sky blue, dash-dotted: where a run started."""
 FLOOR = "#009E73"
 """Green, dashed: the least loss that any choice of coefficients can have."""
-SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#882255", "#7F7F7F")
 """Colours of runs that are drawn side by side, in order."""
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 """Line styles of runs that are drawn side by side, in order."""
@@ -161,19 +161,23 @@ def plot_graph(ax, result, names):
     labels = {id(tensor): name for name, tensor in names.items()}
     nodes, edges = _walk(result.grad_fn)
     places = _places(nodes, edges)
-    for above, below in edges:
-        _ = ax.annotate("", places[above], places[below], zorder=1,
-                        arrowprops={"arrowstyle": "-|>", "color": "#555555", "shrinkA": 16,
-                                    "shrinkB": 20, "linewidth": 1.4})
+    boxes = {}
     for node, place in places.items():
         leaf = getattr(node, "variable", None)
         text = _operation(node) if leaf is None else labels.get(id(leaf), "leaf")
         colour = "#F0F0F0" if leaf is None else GUESS
-        _ = ax.text(*place, text, ha="center", va="center", fontsize=12, zorder=2,
-                    bbox={"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "black"})
+        boxes[node] = ax.text(
+            *place, text, ha="center", va="center", fontsize=12,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "black"})
+    for above, below in edges:
+        # The arrows lie above the boxes: they are drawn later, when the boxes know their size.
+        _ = ax.annotate("", places[above], places[below], zorder=4, arrowprops={
+            "arrowstyle": "-|>", "color": "#555555", "linewidth": 1.4, "shrinkA": 3, "shrinkB": 3,
+            "connectionstyle": _bend(places[above], places[below], places),
+            "patchA": boxes[below].get_bbox_patch(), "patchB": boxes[above].get_bbox_patch()})
     columns, rows = zip(*places.values(), strict=True)
     ax.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
-    ax.set_ylim(min(rows) - 0.6, max(rows) + 0.6)
+    ax.set_ylim(min(rows) - 0.8, max(rows) + 0.8)
     ax.set_axis_off()
     return ax
 
@@ -213,6 +217,14 @@ def _places(nodes, edges):
     last = max(depth.values())
     return {node: (last - depth[node] if not hasattr(node, "variable") else 0.0, rows[node])
             for node in nodes}
+
+
+def _bend(end, start, places):
+    """Return how an arrow runs: straight, or in an arc around a node that lies on its way."""
+    level = start[1] == end[1]
+    on_the_way = any(level and row == end[1] and start[0] < column < end[0]
+                     for column, row in places.values())
+    return "arc3,rad=0.25" if on_the_way else "arc3"
 
 
 def _operation(node):

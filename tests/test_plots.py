@@ -103,6 +103,14 @@ def test_autograd_graph_shows_leaves_by_name_and_operations_by_sign(ax):
     assert len(arrows) == 5
 
 
+def test_arrow_bends_around_a_node_on_its_way(ax):
+    e = torch.tensor(1.0, requires_grad=True)
+    first = e * 2
+    plot_graph(ax, first + e * first, {"e": e})
+    styles = [text.arrowprops["connectionstyle"] for text in ax.texts if not text.get_text()]
+    assert sorted(styles) == ["arc3", "arc3", "arc3", "arc3,rad=0.25", "arc3,rad=0.25"]
+
+
 def test_nothing_global_changes(ax):
     before = dict(matplotlib.rcParams)
     plot_fit(ax, X, Y, Y, Y)
