@@ -9,12 +9,18 @@ verdict
     What a checker says, and how it says no.
 reading
     Reads the learner's code without running it.
+errors
+    Explains an error of the learner's code.
+state
+    What all cells share, and how to put it back.
 guard
-    Runs the learner's code and keeps everything else as it was.
+    Runs the learner's code, for a limited time and in silence.
 values
     Reads what came back.
 common
     What every checker does first and last.
+trials, slopes
+    The data of the tries, and the wrong gradients that learners write.
 losses, gradients, training, tensors, modules, functions, rates, repairs, project
     One file per kind of answer.
 """

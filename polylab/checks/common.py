@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 
-from polylab.checks.guard import call, untouched
+from polylab.checks.guard import call
 from polylab.checks.reading import (
     blank_line,
     is_a,
@@ -13,6 +13,7 @@ from polylab.checks.reading import (
     outside_constants,
     outside_data,
 )
+from polylab.checks.state import untouched_by
 from polylab.checks.values import describe
 from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
 
@@ -30,7 +31,7 @@ def checker(judge):
             blank = blank_line(answer)
             if blank:
                 raise NotAttempted(blank)
-            with untouched(answer):
+            with untouched_by(answer):
                 verdict = Verdict(True, judge(answer, *arguments, **named))
         except Refusal as refusal:
             blank = lone_blank_line(answer)
@@ -94,8 +95,8 @@ def constants_sentence(answer):
     return f" (it reads {' and '.join(f'`{name}`' for name in names[:3])})" if names else ""
 
 
-def call_twice(answer, make_arguments, names):
-    """Call the answer twice on equal data; refuse if it remembers, guesses or edits its input.
+def call_twice(answer, make_arguments, names, read):
+    """Call the answer twice with the very same objects.
 
     Parameters
     ----------
@@ -105,21 +106,23 @@ def call_twice(answer, make_arguments, names):
         Returns a fresh tuple of arguments, equal each time.
     names : tuple of str
         What the arguments are called.
+    read : callable
+        Makes of a returned value what should be kept of it. It is read at once, because the
+        second call may change what the first returned.
 
     Returns
     -------
-    first : object
-        What the first call returned.
-    second : object
-        What the second call, with the very same objects, returned.
+    first, second : object
+        What was read after the first and after the second call.
     changed : list of str
-        The names of the arguments that the first call changed in place.
+        The names of the arguments that the first call changed in place. If there are any, the
+        second call is left out and ``second`` is ``first``.
     """
     arguments, fresh = make_arguments(), make_arguments()
-    first = call(answer, *arguments).value
+    first = read(call(answer, *arguments).value)
     changed = [name for name, now, then in zip(names, arguments, fresh, strict=True)
                if not _same(now, then)]
-    second = call(answer, *arguments, seed=1).value if not changed else first
+    second = first if changed else read(call(answer, *arguments, seed=1).value)
     return first, second, changed
 
 

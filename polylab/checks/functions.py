@@ -51,7 +51,7 @@ CURVES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pass:
     """One forward and one backward pass, in float64."""
 

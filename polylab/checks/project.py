@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy
 
 from polylab.checks.common import require_no_outside_data
-from polylab.checks.guard import call, untouched
+from polylab.checks.guard import call
 from polylab.checks.reading import blank_line, is_a
+from polylab.checks.state import untouched_by
 from polylab.checks.values import describe, read_numbers, require_finite, require_shape
-from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
+from polylab.checks.verdict import Refusal, Verdict, hand_back
 from polylab.descent import LeastSquares
 from polylab.gradients import finite_difference_gradient
 from polylab.polynomial import BASES, features
 
 CLOSE_TO_BEST = 1.05  # loss, as a multiple of the least loss
-LONGEST_ROW = 100  # characters of a sentence in the rubric
 
 
 def check_project(*, target, x, degree, basis, derive_rate, gradient, train, coefficients, ax):
@@ -58,17 +60,14 @@ def check_project(*, target, x, degree, basis, derive_rate, gradient, train, coe
 
 
 def _fill_in(parts):
-    try:
-        with untouched():
-            problem = _problem(parts)
-    except Refusal as refusal:
-        return Verdict(False, str(refusal))
-    rows = []
-    for title, judge in ROWS:
+    with contextlib.ExitStack() as kept:
+        for name in ("target", "derive_rate", "gradient", "train"):
+            kept.enter_context(untouched_by(parts[name]))
         try:
-            rows.append((True, title, judge(parts, *problem)))
+            problem = _problem(parts)
         except Refusal as refusal:
-            rows.append((False, title, refusal.wrong))
+            return Verdict(False, str(refusal))
+        rows = [_row(title, judge, parts, problem) for title, judge in ROWS]
     passed = all(fine for fine, _, _ in rows)
     count = sum(fine for fine, _, _ in rows)
     head = ("Right: all of the project is there." if passed
@@ -77,6 +76,13 @@ def _fill_in(parts):
     table = [f"{'pass' if fine else 'FAIL'}  {title:<{wide}}  {sentence}"
              for fine, title, sentence in rows]
     return Verdict(passed, "\n".join([head, *table]))
+
+
+def _row(title, judge, parts, problem):
+    try:
+        return True, title, judge(parts, *problem)
+    except Refusal as refusal:
+        return False, title, refusal.wrong
 
 
 def _problem(parts):

@@ -9,16 +9,17 @@ import inspect
 import itertools
 import linecache
 import math
+import pathlib
 import sys
+import sysconfig
 import textwrap
 import types
 
 CONSTANTS_OF_MATHS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
-LIBRARIES = ("numpy", "torch", "array_api_compat")
 
 
 def own_functions(answer):
-    """Return the Python functions that an answer consists of, helpers of the same cell included.
+    """Return the Python functions that an answer consists of, the helpers it calls included.
 
     Parameters
     ----------
@@ -28,23 +29,20 @@ def own_functions(answer):
     Returns
     -------
     list of function
-        Those whose names live in the namespace where the answer was defined: the learner's own,
-        none from a library. Empty if the answer is not made of Python functions.
+        The learner's own, none from the standard library, an installed package or polylab.
+        Empty if the answer is not made of Python functions.
     """
-    first = _functions_in(answer)
-    homes = {id(function.__globals__) for function in first if not _from_library(function)}
-    found, waiting = [], [function for function in first if id(function.__globals__) in homes]
+    found, waiting = [], _functions_in(answer)
     while waiting:
         function = waiting.pop(0)
-        if any(function.__code__ is known.__code__ for known in found):
+        if _from_library(function) or any(function is known for known in found):
             continue
         found.append(function)
-        reached = [function.__globals__.get(name) for name in _names(function.__code__, _READS)]
+        for name in _names(function.__code__, _READS):
+            waiting += _functions_in(function.__globals__.get(name))
         for cell in function.__closure__ or ():
-            with_contents = _contents(cell)
-            reached += with_contents
-        for value in reached:
-            waiting += [own for own in _functions_in(value) if id(own.__globals__) in homes]
+            for contents in _contents(cell):
+                waiting += _functions_in(contents)
     return found
 
 
@@ -58,26 +56,38 @@ def _functions_in(value):
         return _functions_in(value.func)
     if is_a(value, types.FunctionType):
         return [value, *_functions_in(value.__dict__.get("__wrapped__"))]
-    if is_a(value, types.MethodType):
-        return _functions_in(value.__func__)
-    if is_a(value, (staticmethod, classmethod)):
+    if is_a(value, (types.MethodType, staticmethod, classmethod)):
         return _functions_in(value.__func__)
     if is_a(value, property):
         return [own for part in (value.fget, value.fset) for own in _functions_in(part)]
-    owner = value if is_a(value, type) else type(value)
-    if owner.__module__.split(".")[0] in (*LIBRARIES, "builtins"):
+    if not is_a(value, type) and not callable(value):
         return []
-    return [own for member in list(vars(owner).values()) if not is_a(member, type)
-            for own in _functions_in_member(member)]
-
-
-def _functions_in_member(member):
+    members = [member for part in own_classes(value) for member in list(vars(part).values())]
     plain = (types.FunctionType, staticmethod, classmethod, property)
-    return _functions_in(member) if is_a(member, plain) else []
+    return [own for member in members if is_a(member, plain) for own in _functions_in(member)]
+
+
+def own_classes(answer):
+    """Return the learner's own classes among those that an answer is, or is made from."""
+    owner = answer if is_a(answer, type) else type(answer)
+    return [part for part in type.mro(owner) if any(
+        is_a(member, types.FunctionType) and not _from_library(member)
+        for member in (getattr(value, "__func__", value) for value in list(vars(part).values())))]
+
+
+LIBRARY_FOLDERS = (
+    *{sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(pathlib.Path(__file__).parents[1]),
+    "<frozen",
+)
+
+
+def _in_library(filename):
+    return filename.startswith(LIBRARY_FOLDERS)
 
 
 def _from_library(function):
-    return (function.__module__ or "").split(".")[0] in (*LIBRARIES, "polylab")
+    return _in_library(function.__code__.co_filename)
 
 
 def _contents(cell):
@@ -290,7 +300,8 @@ def learner_line(trace, answer):
     while trace is not None:
         filename = trace.tb_frame.f_code.co_filename
         if filename in files:
-            text = linecache.getline(filename, trace.tb_lineno).strip()
+            text = textwrap.shorten(linecache.getline(filename, trace.tb_lineno), 90,
+                                    placeholder=" …")
             line = f"line {trace.tb_lineno}" + (f": `{text}`" if text else "")
         trace = trace.tb_next
     return line

@@ -11,6 +11,7 @@ from functools import partial
 import numpy
 
 from polylab.checks.common import call_twice, checker, require_choice, require_function
+from polylab.checks.errors import MISSING_DEVICE
 from polylab.checks.functions import judge_autograd_function
 from polylab.checks.guard import call
 from polylab.checks.modules import judge_module
@@ -112,8 +113,8 @@ def check_repair(program, fault):
 
 
 def _judge_plain_losses(program):
-    judge_training(program, library="torch", losses=True)
-    run = make_runs("sgd")[1]
+    judge_training(program, library="torch", also="losses")
+    run = make_runs("sgd")[0]
     arrays = (to_library(array, "torch") for array in (run.x, run.y, run.start))
     _, losses = call(program, *arrays, run.rate, run.steps).value
     items = losses if type(losses) in (list, tuple) else []
@@ -128,8 +129,8 @@ def _judge_plain_losses(program):
 
 
 def _judge_printing(program):
-    judge_training(program, losses=True)
-    run = make_runs("sgd")[0]
+    judge_training(program, also="losses")
+    run = make_runs("sgd")[-1]
     finished = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate, run.steps)
     lines = [line for line in finished.printed.splitlines() if line.strip()]
     right = "The coefficients and the losses are right."
@@ -151,43 +152,48 @@ def _judge_printing(program):
 
 def _judge_rate(program):
     require_function(program, "x", "y", "start", "steps")
-    good, bad = [], []
+    good = []
     for seed, n in enumerate((2000, 20_000, 150)):
         random = numpy.random.default_rng(40 + seed)
         x = numpy.linspace(-numpy.pi, numpy.pi, n)
         y = numpy.sin(x) + random.normal(0, 0.1, n)
         start = random.normal(size=4)
-        steps = 300
-
-        def make(x=x, y=y, start=start):
-            return x.copy(), y.copy(), start.copy(), steps
-
-        first, _, changed = call_twice(program, make, ("x", "y", "start", "steps"))
-        if changed:
-            raise Refusal("It runs.", f"Its input `{changed[0]}` changed in place.",
-                          "work on a copy.")
-        if type(first) not in (tuple, list) or len(first) != 2:
-            raise Refusal("It runs.", f"It returns {describe(first)}; the pair (coefficients, "
-                          "losses) is wanted.", "compare the last line with the task.")
-        coefficients = read_numbers(first[0], "four coefficients")
-        losses = read_numbers(first[1], "the losses")
-        require_shape(coefficients, (4,))
-        require_shape(losses, (steps,))
-        _require_descent(coefficients.numbers, losses.numbers, x, y, start, n, good, bad)
-    if bad:
-        raise Refusal(f"For n = {good[0]:,} it converges." if good else "It runs.",
-                      f"For n = {bad[0]:,} the coefficients run away: the rate is above "
-                      "2/λmax there.", "the limit depends on the data; let the program work it "
-                      "out.")
+        coefficients, losses = _run_with_own_rate(program, x, y, start)
+        if not numpy.isfinite(coefficients).all() or not losses[-1] <= losses[0]:
+            right = f"For n = {good[0]:,} it converges." if good else "It runs."
+            raise Refusal(right, f"For n = {n:,} the coefficients run away: the rate is above "
+                          "2/λmax there.", "the limit depends on the data; let the program work "
+                          "it out.")
+        _require_descent(coefficients, losses, x, y, start)
+        good.append(n)
 
 
-def _require_descent(coefficients, losses, x, y, start, n, good, bad):
-    """Note whether a run descended; refuse one that crawls or is no descent at all."""
+def _run_with_own_rate(program, x, y, start):
+    steps = 300
+
+    def make():
+        return x.copy(), y.copy(), start.copy(), steps
+
+    first, _, changed = call_twice(program, make, ("x", "y", "start", "steps"), _read_pair)
+    if changed:
+        raise Refusal("It runs.", f"Its input `{changed[0]}` is changed in place.",
+                      "work on a copy.")
+    coefficients, losses = first
+    require_shape(coefficients, (4,))
+    require_shape(losses, (steps,))
+    return coefficients.numbers, losses.numbers
+
+
+def _read_pair(value):
+    if type(value) not in (tuple, list) or len(value) != 2:
+        raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, "
+                      "losses) is wanted.", "compare the last line with the task.")
+    return read_numbers(value[0], "four coefficients"), read_numbers(value[1], "the losses")
+
+
+def _require_descent(coefficients, losses, x, y, start):
+    """Refuse a run that crawls, or whose losses are not those of a descent from the start."""
     matrix = powers(x)
-    if not numpy.isfinite(coefficients).all() or not numpy.isfinite(losses).all() or (
-            losses[-1] > losses[0]):
-        bad.append(n)
-        return
     curvatures, directions = numpy.linalg.eigh(2 * matrix.T @ matrix)
     best = numpy.linalg.lstsq(matrix, y, rcond=None)[0]
     wanted = numpy.linalg.norm(matrix @ start - y) ** 2
@@ -195,39 +201,17 @@ def _require_descent(coefficients, losses, x, y, start, n, good, bad):
         raise Refusal("It descends.", "The first loss is not that of the start.",
                       "the loss belongs to the prediction made in the same step.")
     # Plain descent shrinks mode i by (1 − rate λ_i) a step: the slowest mode tells the rate.
-    before = directions[:, 0] @ (start - best)
-    after = directions[:, 0] @ (coefficients - best)
-    if after / before > (1 - 0.05 * 2 * curvatures[0] / curvatures[-1]) ** len(losses):
-        raise Refusal("It descends.", f"For n = {n:,} it crawls: the rate is below a twentieth "
-                      "of the largest stable one.", "how close to 2/λmax may a rate safely be?")
-    good.append(n)
+    shrunk = directions[:, 0] @ (coefficients - best) / (directions[:, 0] @ (start - best))
+    if shrunk > (1 - 0.05 * 2 * curvatures[0] / curvatures[-1]) ** len(losses):
+        raise Refusal("It descends.", f"For n = {len(x):,} it crawls: the rate is below a "
+                      "twentieth of the largest stable one.",
+                      "how close to 2/λmax may a rate safely be?")
+    if losses[-1] < numpy.linalg.norm(matrix @ best - y) ** 2 * (1 - 1e-9):
+        raise Refusal("It descends.", "The last loss is below the least possible one.",
+                      "the loss belongs to the prediction made in the same step.")
 
 
 # --- what belongs together ------------------------------------------------------------------
-
-
-def _judge_prediction(program):
-    require_function(program, "x", "y", "start", "rate", "steps")
-    judge_training(lambda *arguments: _first_of_two(program(*arguments)))
-    for run in make_runs("sgd"):
-        value = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate,
-                     run.steps).value
-        coefficients = read_numbers(value[0], "four coefficients").numbers
-        predicted = read_numbers(value[1], "the prediction")
-        require_shape(predicted, (len(run.x),))
-        x, y, _ = run.exact()
-        wanted = powers(x) @ coefficients
-        size = numpy.abs(powers(x)) @ numpy.abs(coefficients) + 1e-12
-        if not close(predicted.numbers, wanted, size, run.dtype):
-            raise Refusal("The coefficients are right.", "The prediction is not theirs: it is one "
-                          "update old.", "what changes between the last forward pass and the "
-                          "return?")
-
-
-def _first_of_two(value):
-    if type(value) not in (tuple, list) or len(value) != 2:
-        raise TypeError("the pair (coefficients, predicted) is wanted")
-    return value[0]
 
 
 def _judge_order(program):
@@ -236,11 +220,11 @@ def _judge_order(program):
         def make(trial=trial):
             return trial.x.copy(), trial.y.copy()
 
-        first, _, changed = call_twice(program, make, ("x", "y"))
+        reading, _, changed = call_twice(program, make, ("x", "y"),
+                                         lambda value: read_numbers(value, "the prediction"))
         if changed:
-            raise Refusal("It runs.", f"Its input `{changed[0]}` changed in place.",
+            raise Refusal("It runs.", f"Its input `{changed[0]}` is changed in place.",
                           "work on a copy.")
-        reading = read_numbers(first, "the prediction")
         require_shape(reading, (trial.n,), (
             ((4,), "It returns the coefficients; the prediction at each x is wanted.",
              "compare the last line with the task."),))
@@ -263,7 +247,7 @@ def _judge_drawing(program):
     require_function(program, "ax", "x", "y", "predicted")
     for n in (2000, 50):
         x = numpy.linspace(-numpy.pi, numpy.pi, n)
-        y, predicted = numpy.sin(x), 0.8567 * x - 0.0933 * x**3
+        predicted, y = 0.8567 * x - 0.0933 * x**3, numpy.sin(x)
         ax = Figure().add_subplot()
         call(program, ax, x.copy(), y.copy(), predicted.copy())
         curves = [(numpy.asarray(line.get_xdata(), dtype=float),
@@ -300,37 +284,52 @@ def _judge_device(program):
             raise Refusal("It returns a tensor on a device of this machine.",
                           "The angles are not evenly spaced from −π to π.",
                           "only the device needed a repair.")
-        if reading.device == "cpu" and not _would_use_accelerator(program, count):
-            raise Refusal("On this machine it runs.", "On a machine with an accelerator it would "
-                          "still use the CPU: the device is written down again.",
-                          "ask torch whether there is one, and use what it says.")
+        with _pretended_machine(accelerator=False):
+            if _device_of(program, count) != "cpu":
+                raise Refusal("On this machine it runs.", "On a machine without an accelerator "
+                              "it would fail: it does not fall back to the CPU.",
+                              "ask torch whether there is one, and use what it says.")
+        with _pretended_machine(accelerator=True):
+            if _device_of(program, count) == "cpu":
+                raise Refusal("On this machine it runs.", "On a machine with an accelerator it "
+                              "would still use the CPU: the device is written down again.",
+                              "ask torch whether there is one, and use what it says.")
 
 
-def _would_use_accelerator(program, count):
-    """Run the program on a pretended accelerator: torch's device for tensors without numbers.
+def _device_of(program, count):
+    """Return the type of the device on which the program makes its tensor.
 
-    A program that asks for CUDA by name meets an error there; that it asked is what counts.
+    A program that asks for CUDA by name meets an error if there is none; that it asked counts.
     """
+    try:
+        value = call(program, count).value
+    except Refusal as refusal:
+        if MISSING_DEVICE in refusal.wrong:
+            return "missing"
+        raise
+    return read_numbers(value, "a tensor").device if _has_numbers(value) else "meta"
+
+
+def _has_numbers(value):
     import torch
 
-    with _pretended_accelerator():
-        try:
-            value = call(program, count).value
-        except Refusal as refusal:
-            return "a device that this machine does not have" in refusal.wrong
-    return type(value) is torch.Tensor and value.device.type == "meta"
+    return type(value) is not torch.Tensor or value.device.type != "meta"
 
 
 @contextlib.contextmanager
-def _pretended_accelerator():
+def _pretended_machine(accelerator):
+    """Make torch report an accelerator or none; the pretended one holds tensors without numbers."""
     import torch
 
+    device = torch.device("meta") if accelerator else None
+    count = int(accelerator)
     replaced = [
-        (torch.accelerator, "is_available", lambda: True),
-        (torch.accelerator, "device_count", lambda: 1),
-        (torch.accelerator, "current_accelerator", lambda *args, **named: torch.device("meta")),
-        (torch.cuda, "is_available", lambda: True),
-        (torch.cuda, "device_count", lambda: 1),
+        (torch.accelerator, "is_available", lambda *options, **named: accelerator),
+        (torch.accelerator, "device_count", lambda: count),
+        (torch.accelerator, "current_accelerator", lambda *options, **named: device),
+        (torch.cuda, "is_available", lambda: accelerator),
+        (torch.cuda, "device_count", lambda: count),
+        (torch.backends.mps, "is_available", lambda: accelerator),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     for owner, name, value in replaced:
@@ -344,8 +343,8 @@ def _pretended_accelerator():
 
 # --- the table ------------------------------------------------------------------------------
 
-_ON_TENSORS = partial(judge_training, library="torch", losses=True)
-_ON_ARRAYS = partial(judge_training, losses=True)
+_ON_TENSORS = partial(judge_training, library="torch", also="losses")
+_ON_ARRAYS = partial(judge_training, also="losses")
 
 FAULTS = {
     "gradients not zeroed": Fault(
@@ -364,7 +363,7 @@ FAULTS = {
         _ON_TENSORS, "Shapes (n, 1) and (n,) met",
         "prediction and target have the same shape, so n residuals are added up."),
     "two dtypes": Fault(
-        partial(judge_training, library="torch", losses=True, exact=False),
+        partial(judge_training, library="torch", also="losses", exact=False),
         "Two dtypes are mixed", "data and model have one dtype."),
     "loss and gradient differ": Fault(
         _ON_ARRAYS, "The losses are sums of absolute values",
@@ -375,7 +374,7 @@ FAULTS = {
         _ON_ARRAYS, "`start` is changed in place",
         "every run starts afresh, so running it again gives the same."),
     "sum called mean": Fault(
-        partial(judge_training, losses=True, loss="mean"), "gradient of the sum",
+        partial(judge_training, also="losses", loss="mean"), "gradient of the sum",
         "the gradient is that of the mean, so a rate for the mean works."),
     "print inside the loop": Fault(
         _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),
@@ -383,14 +382,14 @@ FAULTS = {
         _judge_rate, "For n = 2,000 the coefficients run away",
         "the rate follows from the data and stays below 2/λmax."),
     "prediction one update old": Fault(
-        _judge_prediction, "one update old",
+        partial(judge_training, also="predicted"), "one update old",
         "the prediction is made anew from the last coefficients."),
     "order of the coefficients": Fault(
         _judge_order, "read in reverse order", "fit and evaluation use the same order."),
     "plot without x": Fault(
         _judge_drawing, "x is not passed", "both curves are drawn over x, from −π to π."),
     "device that is not there": Fault(
-        _judge_device, "a device that this machine does not have",
+        _judge_device, MISSING_DEVICE,
         "the device is chosen from what the machine has."),
     "stale global": Fault(
         partial(judge_module, formula="cubic"), "global variable",

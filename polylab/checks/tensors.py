@@ -128,7 +128,8 @@ def _try(answer, question, names, inputs):
                             for value in inputs))
         return handed[-1]
 
-    first, second, changed = call_twice(answer, make, names)
+    (first, one), (_, other), changed = call_twice(
+        answer, make, names, lambda value: (value, _numbers_or_none(value)))
     if question.in_place:
         if not changed:
             raise Refusal("It runs.", f"`{names[0]}` is still what it was.", question.hint)
@@ -138,7 +139,6 @@ def _try(answer, question, names, inputs):
                       "`-=` and the like change the caller's array; make a new one.")
     if question.shares is not None:
         _require_sharing(first, handed[0][0], question)
-    one, other = _numbers_or_none(first), _numbers_or_none(second)
     if one is not None and other is not None and not _same(one, other):
         raise Refusal("It runs.", "Called twice with the same input it gives two different "
                       "answers.", "does it draw random numbers, or remember something?")

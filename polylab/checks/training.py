@@ -20,6 +20,7 @@ from polylab.checks.values import (
     close,
     describe,
     read_numbers,
+    require_fractions,
     require_kind,
     require_precision,
     require_shape,
@@ -33,7 +34,7 @@ RUNS = "It returns four finite coefficients."
 STEP = "forward, loss, zero, backward, step: which of the five is missing or in the wrong place?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One training run that the learner's function is asked to do."""
 
@@ -81,7 +82,7 @@ def check_training(answer, optimiser="sgd", library="numpy"):
     return "Right: in every run your coefficients are those of the exact recursion."
 
 
-def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", losses=False, exact=True):
+def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", also=None, exact=True):
     """Refuse a training loop that does not make the wanted updates.
 
     Parameters
@@ -90,41 +91,52 @@ def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", losses=
         As for `check_training`.
     loss : {"sum", "mean"}
         Which loss of squares is trained.
-    losses : bool, default False
-        If True, the answer returns (coefficients, losses): the second holds the loss before each
-        update, so ``steps`` numbers.
+    also : {"losses", "predicted"}, optional
+        What the answer returns beside the coefficients, in a pair: the loss before each update,
+        ``steps`` numbers; or the prediction of the returned coefficients, shape (n,).
     exact : bool, default True
         If False, float64 data may come back with the precision of float32.
     """
     require_function(answer, "x", "y", "start", "rate", "steps")
     runs = make_runs(optimiser, loss, exact)
     paths = [follow(run, optimiser) for run in runs]
-    results = [_try(answer, run, path[-1], library, losses)
+    results = [_try(answer, run, path[-1], library, also)
                for run, path in zip(runs, paths, strict=True)]
     given = [reading.numbers for reading, _ in results]
-    if not _explains([path[-1] for path in paths], given, runs):
+    wanted = [path[-1] for path in paths]
+    if _explains(wanted, given, runs, rounding="float32"):
+        for (reading, _), run in zip(results, runs, strict=True):
+            require_kind(reading, library)
+            if exact:
+                require_precision(reading, run.dtype, library)
+        if not _explains(wanted, given, runs):
+            raise Refusal("In float32 it is right.", "With float64 data digits are lost: some "
+                          "array on the way is made in float32.",
+                          "make new arrays with the dtype of the data.")
+    else:
         _diagnose(answer, runs, paths, given, optimiser)
-    for (reading, _), run in zip(results, runs, strict=True):
-        require_kind(reading, library)
-        if exact:
-            require_precision(reading, run.dtype, library)
-    if losses:
-        _compare_losses([history for _, history in results], runs, paths)
+    seconds = [second for _, second in results]
+    if also == "losses":
+        _compare_losses(seconds, runs, paths)
+    if also == "predicted":
+        _compare_predictions(seconds, runs, paths)
 
 
 def make_runs(optimiser, loss="sum", exact=True):
     """Return the runs: several sizes, starts, rates and numbers of steps, in both dtypes.
 
-    Each of rate, steps and start also changes alone, so that one that is ignored shows.
+    The first has the 2,000 points of the course. The last three differ in steps alone and in
+    rate alone, so that an argument that is ignored shows.
     """
     runs = []
     for seed, n, fraction, steps, dtype in (
-        (0, 2000, 0.28, 20, "float64"),
         (0, 2000, 0.28, 3, "float64"),
-        (0, 2000, 0.11, 20, "float64"),
         (1, 50, 0.45, 1, "float64"),
         (2, 640, 0.7, 7, "float64"),
         (3, 200, 0.3, 12, "float32"),
+        (4, 120, 0.28, 20, "float64"),
+        (4, 120, 0.28, 5, "float64"),
+        (4, 120, 0.11, 20, "float64"),
     ):
         random = numpy.random.default_rng(seed)
         x = random.uniform(-numpy.pi, numpy.pi, n) if seed else (
@@ -195,18 +207,18 @@ def _follow_torch(optimiser, start, gradient, steps, rate):
     return numpy.array(path)
 
 
-def _try(answer, run, right, library, losses):
-    """Return what came back: the coefficients, and the losses or None."""
+def _try(answer, run, right, library, also):
+    """Return what came back: the coefficients, and what came beside them or None."""
     def make():
         return (*(to_library(array, library) for array in (run.x, run.y, run.start)),
                 run.rate, run.steps)
 
-    first, second, changed = call_twice(answer, make, ("x", "y", "start", "rate", "steps"))
-    history = None
-    if losses:
-        first, history = _split(first)
-        second, _ = _split(second)
-    reading = read_numbers(first, "four coefficients")
+    def read(value):
+        coefficients, beside = _split(value, also) if also else (value, None)
+        return read_numbers(coefficients, "four coefficients"), beside
+
+    (reading, beside), (again, _), changed = call_twice(
+        answer, make, ("x", "y", "start", "rate", "steps"), read)
     require_shape(reading, (4,), (
         ((), "It returns one number: the loss, perhaps; the four coefficients are wanted.",
          "what does the caller need to draw the curve?"),
@@ -217,25 +229,41 @@ def _try(answer, run, right, library, losses):
         ((4, 1), "The coefficients come as a column of shape (4, 1); (4,) is wanted.",
          "which operation adds the second dimension?"),
     ))
+    require_fractions(reading, run.dtype)
     if changed:
         fine = _agree(right, reading.numbers, run)
         raise Refusal("The coefficients are right." if fine else "It runs.",
                       f"Its input {is_or_are(changed)} changed in place, so a second run would "
                       "not start afresh.", "work on a copy of the start.")
-    again = read_numbers(second, "four coefficients")
     if not numpy.allclose(again.numbers, reading.numbers, rtol=1e-6, atol=0, equal_nan=True):
         raise Refusal("It returns four coefficients.",
                       "Called twice with the same arguments it gives two different answers: "
                       "something is left over from the first call.",
                       "initialise everything in the function itself.")
-    return reading, history
+    return reading, beside
 
 
-def _split(value):
+def _split(value, also):
     if type(value) not in (tuple, list) or len(value) != 2:
-        raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, losses) "
+        raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, {also}) "
                       "is wanted.", "compare the last line with the task.")
     return value
+
+
+def _compare_predictions(predictions, runs, paths):
+    for prediction, run, path in zip(predictions, runs, paths, strict=True):
+        reading = read_numbers(prediction, "the prediction")
+        require_shape(reading, run.x.shape)
+        matrix = powers(run.exact()[0])
+        size = numpy.abs(matrix) @ numpy.abs(path).max(axis=0) + 1.0
+        if close(reading.numbers, matrix @ path[-1], size, run.rounding):
+            continue
+        if close(reading.numbers, matrix @ path[-2], size, run.rounding):
+            raise Refusal("The coefficients are right.", "The prediction is not theirs: it is one "
+                          "update old.", "what changes between the last forward pass and the "
+                          "return?")
+        raise Refusal("The coefficients are right.", "The prediction is not theirs.",
+                      "put the coefficients that you return into the polynomial.")
 
 
 def _compare_losses(histories, runs, paths):
@@ -275,14 +303,20 @@ def _compare_losses(histories, runs, paths):
                       "the loss belongs to the prediction made in the same step.")
 
 
-def _agree(guess, numbers, run):
+def _agree(guess, numbers, run, rounding=None):
     size = max(1.0, float(numpy.abs(run.start).max()), float(numpy.abs(guess).max()))
-    return close(numbers, guess, size, run.rounding)
+    return close(numbers, guess, size, rounding or run.rounding)
 
 
-def _explains(guesses, given, runs):
-    return all(_agree(guess, numbers, run)
+def _explains(guesses, given, runs, rounding=None):
+    return all(_agree(guess, numbers, run, rounding)
                for guess, numbers, run in zip(guesses, given, runs, strict=True))
+
+
+def _is_explained_by(change, given, runs):
+    """Return whether a changed run gives what came back; the quickest runs are tried first."""
+    order = sorted(range(len(runs)), key=lambda i: runs[i].steps * len(runs[i].x))
+    return all(_agree(change(runs[i])[-1], given[i], runs[i]) for i in order)
 
 
 def _diagnose(answer, runs, paths, given, optimiser):
@@ -290,8 +324,15 @@ def _diagnose(answer, runs, paths, given, optimiser):
     if _explains([run.start for run in runs], given, runs):
         raise Refusal(RUNS, "They are those of the start: no update was made.", STEP)
     for change, sentence, hint in _other_runs(runs, optimiser):
-        if _explains([change(run)[-1] for run in runs], given, runs):
+        if _is_explained_by(change, given, runs):
             raise Refusal(RUNS, sentence, hint)
+    for mistake in make_mistakes(runs[0].loss):
+        def change(run, wrong=mistake.gradient):
+            return follow(run, optimiser, _with(run, wrong))
+
+        if _is_explained_by(change, given, runs):
+            raise Refusal(f"{RUNS[:-1]}, but the updates follow a wrong gradient.",
+                          mistake.wrong(len(runs[0].x)), mistake.hint)
     _diagnose_ignored(answer, given, runs)
     for run, numbers in zip(runs, given, strict=True):
         if not numpy.isfinite(numbers).all():
@@ -303,9 +344,6 @@ def _diagnose(answer, runs, paths, given, optimiser):
     if good and len({run.steps for run in good}) == 1 and good[0].steps == 1:
         raise Refusal("The first update is right.", "From the second update on it goes astray.",
                       STEP)
-    if good and all(run.dtype == "float32" for run in good):
-        raise Refusal("In float32 it is right.", "With float64 data digits are lost: some array "
-                      "is made in float32.", "make new arrays with the dtype of the data.")
     sizes = sorted({len(run.x) for run in good})
     if good and not {len(run.x) for run in runs if run not in good} & set(sizes):
         raise Refusal(f"It is right for n = {', '.join(f'{n:,}' for n in sizes)}.",
@@ -324,7 +362,6 @@ def _diagnose(answer, runs, paths, given, optimiser):
 
 def _other_runs(runs, optimiser):
     """Return (change, sentence, hint) for every training run that learners write by mistake."""
-    n = len(runs[0].x)
     found = [
         (lambda run: follow(run, optimiser, steps=run.steps - 1),
          "One update is missing: it makes steps − 1 of them.", "count the turns of the loop."),
@@ -355,10 +392,6 @@ def _other_runs(runs, optimiser):
          "which optimiser is made, and with which arguments?")
         for other in OPTIMISERS[1:] if other != optimiser and optimiser != "sgd"
     ]
-    for mistake in make_mistakes(runs[0].loss):
-        found.append((
-            lambda run, wrong=mistake.gradient: follow(run, optimiser, _with(run, wrong)),
-            "The updates use a wrong gradient. " + mistake.wrong(n), mistake.hint))
     found += [
         (lambda run, k=k: follow(run, optimiser, _masked(run, k)),
          f"The coefficient {name} never moves.", "does every coefficient get its update?")
@@ -405,14 +438,14 @@ def _masked(run, k):
 
 
 def _diagnose_ignored(answer, given, runs):
-    """Refuse what ignores an argument: runs 0, 1 and 2 differ only in steps and in rate."""
+    """Refuse what ignores an argument: the last three runs differ only in steps and rate."""
     right = RUNS
     if all(numpy.array_equal(numbers, given[0]) for numbers in given):
         raise Refusal(right, "They are the same whatever the data, the start and the rate.",
                       "which lines use the parameters?")
-    if numpy.array_equal(given[0], given[1]):
+    if numpy.array_equal(given[-3], given[-2]):
         raise Refusal(right, f"They do not depend on `steps`{constants_sentence(answer)}.",
                       "which number tells the loop how often to turn?")
-    if numpy.array_equal(given[0], given[2]):
+    if numpy.array_equal(given[-3], given[-1]):
         raise Refusal(right, f"They do not depend on `rate`{constants_sentence(answer)}.",
                       "which number does the update multiply the gradient by?")

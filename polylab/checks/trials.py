@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One try: points, targets, coefficients, all of one dtype, kept as NumPy arrays."""
 

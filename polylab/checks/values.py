@@ -12,7 +12,7 @@ from polylab.checks.reading import is_a
 from polylab.checks.verdict import NotAttempted, Refusal
 
 LARGEST = 20_000_000  # numbers; anything larger is refused before it is copied
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4}  # relative to the size of the terms added up
+TOLERANCE = {"float64": 1e-9, "float32": 2e-5}  # relative to the size of the terms added up
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,14 @@ def require_finite(reading, what):
         raise Refusal("It runs and returns numbers of the right shape.",
                       f"Some of {what} are nan or infinite.",
                       "where does it divide by zero, or grow without end?")
+
+
+def require_fractions(reading, dtype):
+    """Refuse whole numbers and bools where floating-point numbers went in."""
+    if reading.kind in ("array", "tensor") and not reading.dtype.startswith(("float", "bfloat")):
+        raise Refusal("It returns numbers of the right shape.",
+                      f"The dtype is wrong: {dtype} went in, {reading.dtype} came back.",
+                      "which operation cuts off what follows the point?")
 
 
 def require_precision(reading, dtype, library):

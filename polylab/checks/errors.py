@@ -1,0 +1,121 @@
+"""Explains an error that a learner's code raised: what it means, and the learner's own line."""
+
+from __future__ import annotations
+
+from polylab.checks.reading import learner_line, rebound_names
+from polylab.checks.verdict import Refusal
+
+MISSING_DEVICE = "a device that this machine does not have"
+KNOWN_ERRORS = (
+    (
+        "a leaf Variable that requires grad",
+        "The update is made inside the graph: autograd watches it and objects",
+        "updates are bookkeeping, not maths to be differentiated; which block tells autograd so?",
+    ),
+    (
+        "backward through the graph a second time",
+        "The second backward pass meets a graph that the first one has used up",
+        "which of the five lines must come again in every step, before backward?",
+    ),
+    (
+        "grad can be implicitly created only for scalar outputs",
+        "The loss is not a scalar: it still has one number per point",
+        "turn all those numbers into one before you call backward.",
+    ),
+    (
+        "does not require grad and does not have a grad_fn",
+        "The loss is not connected to any parameter, so there is nothing to differentiate",
+        "which tensors must require a gradient, and does the forward pass use them?",
+    ),
+    (
+        "on Tensor that requires grad",
+        "A tensor that still belongs to the graph is handed to NumPy",
+        "to store a number take the number only, not its history: `.item()` is missing.",
+    ),
+    *(
+        (
+            pattern,
+            "Two dtypes are mixed: float32 meets float64",
+            "make every tensor with the dtype of the data.",
+        )
+        for pattern in ("same dtype", "but found Double", "expected scalar type", "Found dtype")
+    ),
+    *(
+        (
+            pattern,
+            f"It asks for {MISSING_DEVICE}",
+            "choose the device from what there is; do not write its name down.",
+        )
+        for pattern in (
+            "Torch not compiled with CUDA",
+            "No CUDA GPUs are available",
+            "Found no NVIDIA driver",
+            "invalid device ordinal",
+            "not linked with support for mps",
+        )
+    ),
+    (
+        "Expected all tensors to be on the same device",
+        "The tensors are on different devices",
+        "make every tensor on the device of the data.",
+    ),
+    *(
+        (
+            pattern,
+            "Two shapes do not fit together",
+            "print the shape of each array in that line.",
+        )
+        for pattern in (
+            "operands could not be broadcast",
+            "must match the size of tensor",
+            "shapes cannot be multiplied",
+            "mismatch in its core dimension",
+        )
+    ),
+)
+"""Errors that have a name in the course: part of the message, what it means, a hint."""
+
+
+def explain_error(error, function):
+    """Return a refusal that names the error and shows the learner's own line."""
+    text = _error_text(error)
+    line = learner_line(error.__traceback__, function)
+    where = f", in {line}" if line else ""
+    lost = "NoneType" in text and ".grad" in line
+    if lost or "does not require grad and does not have a grad_fn" in text:
+        names = rebound_names(function)
+        if names:
+            return Refusal(
+                "The first step runs.",
+                f"Then `{names[0]} = {names[0]} …` binds the name to a new tensor, and that one "
+                f"gets no gradient{where}.",
+                "change the parameter in place instead of rebinding its name.",
+            )
+    if lost:
+        return Refusal("It starts to run.", f"`.grad` is None{where}.",
+                       "which of the five lines fills it, and is the tensor a leaf?")
+    for pattern, meaning, hint in KNOWN_ERRORS:
+        if pattern in text:
+            return Refusal("It starts to run.", f"{meaning}{where}.", hint)
+    name = type(error).__name__
+    said = f": {text}" if text else ""
+    hint = {
+        "NameError": "is the name spelt as where it was made, and made inside the function?",
+        "UnboundLocalError": "a name is used before the line that gives it a value.",
+        "SystemExit": "a function ends with `return`; leave Python running.",
+        "RecursionError": "the function calls itself and never stops.",
+        "MemoryError": "an array is far larger than needed; print its shape.",
+    }.get(name, "run that line alone with small numbers.")
+    return Refusal("", f"It raises {name}{said}{where}.", hint)
+
+
+def _error_text(error):
+    """Return the first line of the message, short, without addresses that change each time."""
+    try:
+        lines = str(error).strip().splitlines()
+    except BaseException:
+        return ""
+    text = " ".join((lines[0] if lines else "").split())
+    words = ["0x…" if "0x" in word else word for word in text.split(" ")]
+    text = " ".join(words)
+    return (text if len(text) <= 160 else text[:157] + "...").rstrip(".")

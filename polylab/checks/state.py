@@ -1,0 +1,259 @@
+"""What all cells of a notebook share, and how to put it back after a learner's code has run."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import copy
+import os
+import random
+import sys
+import types
+
+import numpy
+
+from polylab.checks.reading import is_a, own_classes, own_functions
+
+OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
+CONTAINERS = (list, dict, set)
+
+
+
+@contextlib.contextmanager
+def untouched_by(answer):
+    """Put back, at the end of a check, modules, and the names and data of the learner's code.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's object.
+    """
+    modules = _Modules()
+    undo = _undo_namespaces(answer)
+    token = _modules_of_check.set(modules)
+    try:
+        yield
+    finally:
+        _modules_of_check.reset(token)
+        modules.put_back()
+        for step in undo:
+            step()
+
+
+_modules_of_check = contextvars.ContextVar("modules", default=None)
+
+
+@contextlib.contextmanager
+def untouched():
+    """Put back, after one call of the learner's code, every shared setting and the modules."""
+    modules = _modules_of_check.get() or _Modules()
+    undo = [*_undo_settings(), *_undo_figures(), modules.put_back]
+    try:
+        yield
+    finally:
+        for step in undo:
+            step()
+
+
+def _undo_settings():
+    generators = [
+        (random.getstate, random.setstate),
+        (numpy.random.get_state, numpy.random.set_state),
+    ]
+    settings = [
+        (numpy.geterr, lambda old: numpy.seterr(**old)),
+        (numpy.get_printoptions, lambda old: numpy.set_printoptions(**old)),
+        (os.getcwd, os.chdir),
+        (sys.getrecursionlimit, sys.setrecursionlimit),
+        (lambda: dict(os.environ), _reset_environment),
+        (lambda: list(sys.path), lambda old: sys.path.__setitem__(slice(None), old)),
+    ]
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        generators.append((torch.get_rng_state, torch.set_rng_state))
+        if torch.cuda.is_initialized():
+            generators.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
+        settings += [
+            (torch.get_default_dtype, torch.set_default_dtype),
+            (torch.is_grad_enabled, torch.set_grad_enabled),
+            (torch.get_num_threads, torch.set_num_threads),
+            (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+            (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+            (torch.get_default_device, torch.set_default_device),
+        ]
+    return [
+        *(_undo_generator(get, put) for get, put in generators),
+        *(_undo_setting(get, put) for get, put in settings),
+    ]
+
+
+def _undo_generator(get, put):
+    old = get()
+    return lambda: put(old)
+
+
+def _undo_setting(get, put):
+    """Put a setting back only if it changed: setting torch's default device leaves a trace."""
+    old = get()
+    return lambda: put(old) if get() != old else None
+
+
+def _reset_environment(old):
+    os.environ.clear()
+    os.environ.update(old)
+
+
+def _undo_figures():
+    """Hide open figures from the code, and close the ones it opens."""
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is None:
+        return []
+    settings = dict.copy(matplotlib.rcParams)
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    figures = None
+    if helpers is not None:
+        figures = helpers.Gcf.figs
+        helpers.Gcf.figs = type(figures)()
+
+    def undo():
+        if dict.copy(matplotlib.rcParams) != settings:
+            dict.clear(matplotlib.rcParams)
+            dict.update(matplotlib.rcParams, settings)
+        loaded = sys.modules.get("matplotlib._pylab_helpers")
+        if loaded is not None:
+            loaded.Gcf.destroy_all()
+            if figures is not None:
+                loaded.Gcf.figs = figures
+
+    return [undo]
+
+
+class _Modules:
+    """What every name of the guarded modules stands for and, in polylab, what is inside it."""
+
+    def __init__(self):
+        ours = [module for name, module in list(sys.modules.items())
+                if name.split(".")[0] == "polylab" and is_a(module, types.ModuleType)]
+        others = [sys.modules.get(name) for name in OTHER_MODULES]
+        self.names = [(module, dict(vars(module)))
+                      for module in (*ours, *filter(None, others))]
+        self.functions, self.classes, self.contents = [], [], []
+        values = {id(value): value for module in ours for value in vars(module).values()}
+        for value in values.values():
+            if is_a(value, types.FunctionType):
+                parts = value.__code__, value.__defaults__, value.__kwdefaults__
+                self.functions.append((value, *parts))
+            elif is_a(value, type):
+                if value.__module__.split(".")[0] == "polylab":
+                    self.classes.append(_undo_class(value))
+            elif type(value) in CONTAINERS:
+                self.contents.append(_undo_contents(value))
+
+    def put_back(self):
+        """Bind every name to its old value again, and give functions and classes their insides."""
+        for module, names in self.names:
+            current = vars(module)
+            for name, value in names.items():
+                if current.get(name) is not value:
+                    current[name] = value
+            if len(current) != len(names) and module.__name__.split(".")[0] == "polylab":
+                for name in [name for name in current if name not in names]:
+                    if not is_a(current[name], types.ModuleType):
+                        del current[name]
+        for function, code, defaults, keyword_defaults in self.functions:
+            if function.__code__ is not code:
+                function.__code__ = code
+            if function.__defaults__ is not defaults:
+                function.__defaults__ = defaults
+            if function.__kwdefaults__ is not keyword_defaults:
+                function.__kwdefaults__ = keyword_defaults
+        for step in (*self.classes, *self.contents):
+            step()
+
+
+def _undo_class(owner):
+    old = dict(vars(owner))
+
+    def undo():
+        current = vars(owner)
+        for name in [name for name in current if name not in old]:
+            delattr(owner, name)
+        for name, member in old.items():
+            if current.get(name) is not member:
+                setattr(owner, name, member)
+
+    return undo
+
+
+def _undo_namespaces(function):
+    """Remember the learner's own names, and the insides of the data that the code can reach."""
+    steps = [_undo_class(part) for part in own_classes(function)]
+    seen = set()
+    for own in own_functions(function):
+        namespace = own.__globals__
+        if id(namespace) not in seen:
+            seen.add(id(namespace))
+            steps.append(_undo_namespace(namespace))
+        reached = [namespace[name] for name in own.__code__.co_names if name in namespace]
+        reached += [*_cell_contents(own), *(own.__defaults__ or ())]
+        reached += list((own.__kwdefaults__ or {}).values())
+        steps += [_undo_contents(value) for value in reached]
+        steps += [_undo_cell(cell) for cell in own.__closure__ or ()]
+    return steps
+
+
+def _undo_namespace(namespace):
+    old = dict(namespace)
+
+    def undo():
+        for name in [name for name in namespace if name not in old]:
+            del namespace[name]
+        for name, value in old.items():
+            if name not in namespace or namespace[name] is not value:
+                namespace[name] = value
+
+    return undo
+
+
+def _cell_contents(function):
+    contents = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # an empty cell has no contents
+            contents.append(cell.cell_contents)
+    return contents
+
+
+def _undo_cell(cell):
+    try:
+        old = cell.cell_contents
+    except ValueError:
+        return lambda: None
+    return lambda: setattr(cell, "cell_contents", old)
+
+
+def _undo_contents(value):
+    """Remember what a list, dict, set, array or tensor holds."""
+    kind = type(value)
+    torch = sys.modules.get("torch")
+    if kind is list:
+        old = list(value)
+        return lambda: value.__setitem__(slice(None), old)
+    if kind in (dict, set):
+        old = copy.copy(value)
+        return lambda: (value.clear(), value.update(old))
+    if kind is numpy.ndarray and value.flags.writeable:
+        old = value.copy()
+        return lambda: value.__setitem__(..., old)
+    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+        old = value.detach().clone()
+        gradient = None if not value.is_leaf or value.grad is None else value.grad.clone()
+
+        def undo_tensor():
+            value.data.copy_(old)
+            if value.is_leaf:
+                value.grad = gradient
+
+        return undo_tensor
+    return lambda: None
+
+

@@ -1,0 +1,88 @@
+"""Around every test of a checker: nothing that all cells share may have changed."""
+
+import copy
+import os
+import random
+import signal
+import sys
+import types
+import warnings
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy
+import pytest
+import torch
+
+import polylab.checks.guard
+
+matplotlib.use("agg")
+
+
+@pytest.fixture
+def short_patience(monkeypatch):
+    """Let code that never returns run for a moment instead of six seconds."""
+    monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.3)
+
+
+@pytest.fixture(autouse=True)
+def untouched_world(capfd):
+    figure = plt.figure()
+    before = world()
+    yield
+    for name, value in world().items():
+        if name not in PYTEST_CHANGES:
+            assert same(value, before[name]), f"{name} changed"
+    assert plt.get_fignums() == [figure.number]
+    plt.close(figure)
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err == ""
+
+
+# pytest swaps these between the phases of a test; test_check_guard.py compares them within one.
+PYTEST_CHANGES = ("streams", "warnings")
+
+
+def world():
+    modules = {name: module for name, module in sys.modules.items()
+               if name.split(".")[0] == "polylab" and isinstance(module, types.ModuleType)}
+    return {
+        "random": random.getstate(),
+        "numpy.random": numpy.random.get_state(),  # noqa: NPY002
+        "torch.random": torch.get_rng_state(),
+        "default dtype": torch.get_default_dtype(),
+        "gradient mode": torch.is_grad_enabled(),
+        "default device": torch.get_default_device(),
+        "threads": torch.get_num_threads(),
+        "anomaly": torch.is_anomaly_enabled(),
+        "error state": numpy.geterr(),
+        "print options": numpy.get_printoptions(),
+        "warnings": list(warnings.filters),
+        "streams": (sys.stdout, sys.stderr, sys.stdin),
+        "folder": os.getcwd(),
+        "environment": {name: value for name, value in os.environ.items()
+                        if name != "PYTEST_CURRENT_TEST"},
+        "path": list(sys.path),
+        "recursion": sys.getrecursionlimit(),
+        "tracing": sys.gettrace(),
+        "signals": (signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT)),
+        "timer": signal.getitimer(signal.ITIMER_REAL),
+        "rcParams": copy.copy(dict(matplotlib.rcParams)),
+        "builtins": dict(vars(sys.modules["builtins"])),
+        **{name: {key: id(value) for key, value in vars(module).items()}
+           for name, module in modules.items()},
+    }
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, numpy.ndarray):
+        return numpy.array_equal(one, other)
+    if isinstance(one, dict):
+        # Names may be added by lazy imports; those that were there must be what they were.
+        return all(key in one and same(one[key], value) for key, value in other.items())
+    return one is other or one == other

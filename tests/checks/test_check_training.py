@@ -1,0 +1,448 @@
+"""check_training: right loops of every style pass, every mistake gets its own diagnosis."""
+
+import numpy
+import pytest
+import torch
+from grading import assert_not_attempted, assert_passed, assert_refused
+
+from polylab.checks import check_training
+
+# --- NumPy ------------------------------------------------------------------------------------
+
+
+def slope(coefficients, x, y):
+    residual = numpy.polynomial.polynomial.polyval(x, coefficients) - y
+    return numpy.array([(2 * residual * x**k).sum() for k in range(4)])
+
+
+def four_names(x, y, start, rate, steps):
+    a, b, c, d = start
+    for _ in range(steps):
+        predicted = a + b * x + c * x**2 + d * x**3
+        slope = 2 * (predicted - y)
+        a, b, c, d = (a - rate * slope.sum(), b - rate * (slope * x).sum(),
+                      c - rate * (slope * x**2).sum(), d - rate * (slope * x**3).sum())
+    return a, b, c, d
+
+
+def one_array(x, y, start, rate, steps):
+    coefficients = start.copy()
+    features = numpy.vander(x, 4, increasing=True)
+    while steps > 0:
+        coefficients -= rate * 2 * features.T @ (features @ coefficients - y)
+        steps -= 1
+    return coefficients
+
+
+def normal_equations(x, y, start, rate, steps):
+    features = numpy.vander(x, 4, increasing=True)
+    best = numpy.linalg.solve(features.T @ features, features.T @ y)
+    shrink = numpy.linalg.matrix_power(numpy.eye(4) - 2 * rate * features.T @ features, steps)
+    return best + shrink @ (start - best)
+
+
+@pytest.mark.parametrize("answer", [four_names, one_array, normal_equations])
+def test_right_loops_in_numpy_pass(answer):
+    assert_passed(check_training(answer))
+
+
+def with_slope(change):
+    def train(x, y, start, rate, steps):
+        coefficients = start.copy()
+        for _ in range(steps):
+            coefficients = coefficients - rate * change(slope(coefficients, x, y), x)
+        return coefficients
+
+    return train
+
+
+def no_loop(x, y, start, rate, steps):
+    return start - rate * slope(start, x, y)
+
+
+def frozen(x, y, start, rate, steps):
+    gradient = slope(start, x, y)
+    coefficients = start.copy()
+    for _ in range(steps):
+        coefficients -= rate * gradient
+    return coefficients
+
+
+def aliased(x, y, start, rate, steps):
+    coefficients = start
+    for _ in range(steps):
+        coefficients -= rate * slope(coefficients, x, y)
+    return coefficients
+
+
+def no_update(x, y, start, rate, steps):
+    coefficients = start.copy()
+    for _ in range(steps):
+        slope(coefficients, x, y)
+    return coefficients
+
+
+def one_moves_late(x, y, start, rate, steps):
+    a, b, c, d = start
+    for _ in range(steps):
+        gradient = slope((a, b, c, d), x, y)
+        a, b, c = a - rate * gradient[0], b - rate * gradient[1], c - rate * gradient[2]
+    return a, b, c, d
+
+
+RATE = 1e-6
+rate = 1e-6
+
+
+def hard_rate(x, y, start, learning_rate, steps):
+    return one_array(x, y, start, RATE, steps)
+
+
+def global_rate(x, y, start, learning_rate, steps):
+    return one_array(x, y, start, rate, steps)
+
+
+def hard_steps(x, y, start, rate, steps):
+    return one_array(x, y, start, rate, 20)
+
+
+def nan(x, y, start, rate, steps):
+    return with_slope(lambda g, x: 1e300 * g)(x, y, start, rate, steps)
+
+
+WRONG = (
+    (with_slope(lambda g, x: -g), "wrong sign"),
+    (with_slope(lambda g, x: g / 2), "factor 2 is missing"),
+    (with_slope(lambda g, x: g / len(x)), "2,000 times too small on 2,000 points"),
+    (with_slope(lambda g, x: g * 2), "one factor 2 too many"),
+    (with_slope(lambda g, x: g[::-1]), "reverse order"),
+    (with_slope(lambda g, x: g * [1, 1, 1, 0]), "The coefficient d never moves"),
+    (with_slope(lambda g, x: g + 1), "already after 1 step"),
+    (no_loop, "one update only"),
+    (no_update, "no update was made"),
+    (frozen, "gradient of the first"),
+    (aliased, "The coefficients are right", "`start` is changed in place"),
+    (one_moves_late, "The coefficient d never moves", ),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n - 1), "One update is missing"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n + 1), "One update is too many"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n)[::-1], "reverse order"),
+    (lambda x, y, s, r, n: numpy.linalg.lstsq(numpy.vander(x, 4, increasing=True), y)[0],
+     "the best possible ones"),
+    (lambda x, y, s, r, n: numpy.arange(4.0), "same whatever the data, the start and the rate"),
+    (hard_rate, "do not depend on `rate` (it reads `RATE`)"),
+    (global_rate, "global variable `rate`"),
+    (hard_steps, "do not depend on `steps`"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r * 2000 / len(x), n), "right for n = 2,000"),
+    (lambda x, y, s, r, n: s - r * slope(s, x, y) - 1e-3 * (n - 1), "The first update is right"),
+    (nan, "nan or infinity"),
+    (lambda x, y, s, r, n: ((x[:, None] ** numpy.arange(4) @ s - y) ** 2).sum(), "one number"),
+    (lambda x, y, s, r, n: x[:, None] ** numpy.arange(4) @ s, "one number per point"),
+    (lambda x, y, s, r, n: [0.5] * n if n != 4 else 1, "one number per step"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n)[:, None], "a column of shape (4, 1)"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n).astype("float32"),
+     "float64 went in, float32 came back"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n).astype("float32").astype("float64"),
+     "digits are lost"),
+    (lambda x, y, s, r, n: torch.from_numpy(one_array(x, y, s, r, n)), "a torch tensor, although"),
+    (lambda x, y, s, r, n: None, "returns None"),
+    (lambda x, y: 0, "cannot be called with (x, y, start, rate, steps)"),
+)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case[1][:40])
+def test_every_mistake_is_refused_with_its_own_diagnosis(case):
+    answer, *fragments = case
+    verdict = check_training(answer)
+    assert_refused(verdict, *fragments)
+    assert check_training(answer) == verdict
+
+
+# --- torch ------------------------------------------------------------------------------------
+
+
+def cubic(coefficients, x):
+    a, b, c, d = coefficients
+    return a + b * x + c * x**2 + d * x**3
+
+
+def by_hand(x, y, start, rate, steps):
+    coefficients = start.clone()
+    for _ in range(steps):
+        slope = 2 * (cubic(coefficients, x) - y)
+        coefficients -= rate * torch.stack([(slope * x**k).sum() for k in range(4)])
+    return coefficients
+
+
+def autograd(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+            coefficients.grad = None
+    return coefficients
+
+
+def four_leaves(x, y, start, rate, steps):
+    leaves = [number.clone().requires_grad_() for number in start]
+    for _ in range(steps):
+        loss = torch.sum((cubic(leaves, x) - y) ** 2)
+        gradients = torch.autograd.grad(loss, leaves)
+        with torch.no_grad():
+            for leaf, gradient in zip(leaves, gradients, strict=True):
+                leaf -= rate * gradient
+    return tuple(leaves)
+
+
+def linear_layer(x, y, start, rate, steps):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 1, dtype=x.dtype), torch.nn.Flatten(0, 1))
+    with torch.no_grad():
+        model[0].bias.copy_(start[:1])
+        model[0].weight.copy_(start[1:])
+    features = x[:, None] ** torch.arange(1, 4)
+    optimiser = torch.optim.SGD(model.parameters(), lr=rate)
+    for _ in range(steps):
+        loss = torch.nn.functional.mse_loss(model(features), y, reduction="sum")
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return torch.cat([model[0].bias, model[0].weight[0]]).detach()
+
+
+def with_optimiser(make, change=lambda loss, n: loss, zero=True):
+    def train(x, y, start, rate, steps):
+        coefficients = start.clone().requires_grad_()
+        optimiser = make([coefficients], rate)
+        for _ in range(steps):
+            loss = change((cubic(coefficients, x) - y).pow(2).sum(), len(x))
+            if zero:
+                optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        return coefficients.detach()
+
+    return train
+
+
+def sgd(parameters, rate):
+    return torch.optim.SGD(parameters, lr=rate)
+
+
+def momentum(parameters, rate):
+    return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+
+
+def rmsprop(parameters, rate):
+    return torch.optim.RMSprop(parameters, lr=rate)
+
+
+def adam(parameters, rate):
+    return torch.optim.Adam(parameters, lr=rate)
+
+
+RIGHT_TORCH = (
+    ("sgd", by_hand), ("sgd", autograd), ("sgd", four_leaves), ("sgd", linear_layer),
+    ("sgd", with_optimiser(sgd)), ("momentum", with_optimiser(momentum)),
+    ("rmsprop", with_optimiser(rmsprop)), ("adam", with_optimiser(adam)),
+)
+
+
+@pytest.mark.parametrize(("optimiser", "answer"), RIGHT_TORCH)
+def test_right_loops_in_torch_pass(optimiser, answer):
+    assert_passed(check_training(answer, optimiser, library="torch"))
+
+
+def numpy_momentum(x, y, start, rate, steps):
+    coefficients, velocity = start.copy(), 0
+    for _ in range(steps):
+        velocity = 0.9 * velocity + slope(coefficients, x, y)
+        coefficients -= rate * velocity
+    return coefficients
+
+
+def test_momentum_in_numpy():
+    assert_passed(check_training(numpy_momentum, "momentum"))
+    assert_refused(check_training(one_array, "momentum"), "those of plain descent")
+
+
+def not_zeroed(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+    return coefficients
+
+
+def zeroed_too_early(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        coefficients.grad.zero_()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+    return coefficients
+
+
+def inside_the_graph(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        coefficients -= rate * coefficients.grad
+        coefficients.grad = None
+    return coefficients
+
+
+def bound_anew(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        coefficients = coefficients - rate * coefficients.grad
+    return coefficients
+
+
+def bound_anew_without_graph(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            coefficients = coefficients - rate * coefficients.grad
+    return coefficients
+
+
+def loss_per_point(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2)
+        loss.backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+    return coefficients
+
+
+def forward_once(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    loss = (cubic(coefficients, x) - y).pow(2).sum()
+    for _ in range(steps):
+        loss.backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+            coefficients.grad = None
+    return coefficients
+
+
+def no_grad_needed(x, y, start, rate, steps):
+    coefficients = start.clone()
+    for _ in range(steps):
+        loss = (cubic(coefficients, x) - y).pow(2).sum()
+        loss.backward()
+    return coefficients
+
+
+def hands_tensor_to_numpy(x, y, start, rate, steps):
+    coefficients = autograd(x, y, start, rate, steps)
+    return coefficients.numpy()
+
+
+def float32_model(x, y, start, rate, steps):
+    layer = torch.nn.Linear(3, 1)
+    layer(x[:, None] ** torch.arange(1, 4))
+    return start
+
+
+def cuda_by_name(x, y, start, rate, steps):
+    x = x.to("cuda:5")
+    return start
+
+
+def no_flatten(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    features = x[:, None] ** torch.arange(4)
+    for _ in range(steps):
+        predicted = features @ coefficients[:, None]
+        loss = (predicted - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+            coefficients.grad = None
+    return coefficients
+
+
+def trains_the_start(x, y, start, rate, steps):
+    start.requires_grad_()
+    for _ in range(steps):
+        loss = (cubic(start, x) - y).pow(2).sum()
+        loss.backward()
+        with torch.no_grad():
+            start -= rate * start.grad
+            start.grad = None
+    return start
+
+
+WRONG_TORCH = (
+    ("sgd", not_zeroed, "gradients accumulate", "in step 3 it used the sum of 3 gradients"),
+    ("sgd", zeroed_too_early, "no update was made"),
+    ("sgd", inside_the_graph, "inside the graph", "`coefficients -= rate * coefficients.grad`"),
+    ("sgd", bound_anew, "binds the name to a new tensor"),
+    ("sgd", bound_anew_without_graph, "binds the name to a new tensor"),
+    ("sgd", loss_per_point, "loss is not a scalar", "`loss.backward()`"),
+    ("sgd", forward_once, "a graph that the first one has used up"),
+    ("sgd", no_grad_needed, "not connected to any parameter"),
+    ("sgd", hands_tensor_to_numpy, "`.item()` is missing"),
+    ("sgd", float32_model, "float32 meets float64"),
+    ("sgd", cuda_by_name, "a device that this machine does not have", '`x = x.to("cuda:5")`'),
+    ("sgd", no_flatten, "2,000 × 2,000 residuals"),
+    ("sgd", trains_the_start, "`start` is changed in place"),
+    ("sgd", with_optimiser(sgd, zero=False), "gradients accumulate"),
+    ("sgd", with_optimiser(sgd, lambda loss, n: loss / n), "2,000 times too small"),
+    ("sgd", with_optimiser(sgd, lambda loss, n: loss**0.5), "root of the sum of squares"),
+    ("sgd", with_optimiser(sgd, lambda loss, n: -loss), "wrong sign"),
+    ("sgd", with_optimiser(adam), "They are not those of the wanted updates"),
+    ("sgd", lambda x, y, s, r, n: by_hand(x, y, s, r, n).numpy(), "a NumPy array"),
+    ("momentum", with_optimiser(sgd), "those of plain descent: momentum is not in use"),
+    ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.5)),
+     "The first update is right"),
+    ("momentum", with_optimiser(adam), "those of adam, not of momentum"),
+    ("rmsprop", with_optimiser(sgd), "those of plain descent: rmsprop is not in use"),
+    ("rmsprop", with_optimiser(adam), "those of adam, not of rmsprop"),
+    ("adam", with_optimiser(sgd), "those of plain descent: adam is not in use"),
+    ("adam", with_optimiser(rmsprop), "those of rmsprop, not of adam"),
+    ("adam", with_optimiser(adam, zero=False), "gradients accumulate"),
+    ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, betas=(0.5, 0.9))),
+     "The first update is right"),
+)
+
+
+@pytest.mark.parametrize("case", WRONG_TORCH, ids=lambda case: f"{case[0]}: {case[2][:40]}")
+def test_torch_has_its_own_diagnoses(case):
+    optimiser, answer, *fragments = case
+    verdict = check_training(answer, optimiser, library="torch")
+    assert_refused(verdict, *fragments)
+    assert check_training(answer, optimiser, library="torch") == verdict
+
+
+def starter(x, y, start, rate, steps):
+    coefficients = start.copy()
+    for _ in range(steps):
+        predicted = ...
+        gradient = ...
+        coefficients = coefficients - rate * (predicted, gradient)
+    return coefficients
+
+
+@pytest.mark.parametrize("answer", [..., starter])
+def test_a_starter_is_not_attempted(answer):
+    assert_not_attempted(check_training(answer))
+
+
+def test_misspelt_arguments_of_the_checker_are_errors():
+    with pytest.raises(ValueError, match="optimiser must be one of sgd, momentum"):
+        check_training(one_array, optimiser="adagrad")
+    with pytest.raises(ValueError, match="library must be one of numpy, torch"):
+        check_training(one_array, library="jax")
