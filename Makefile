@@ -33,9 +33,11 @@ app: setup-app
 	@echo "The learning-rate lab opens in your browser. To end it, press Control-C here."
 	@cd app && ../$(python) -m voila learning_rate_lab.ipynb $(OPTIONS)
 
+# Two workers share the machine, so each computes with one thread, unless you say otherwise:
+# with more, the threads wait for each other and the run takes several times as long.
 test: setup-test
 	$(python) -m ruff check .
-	$(python) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(python) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		-n 2 --dist loadscope -ra $(OPTIONS)
 
 bench: setup-test
