@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from polylab.checks.reading import learner_line, rebound_names
 from polylab.checks.verdict import Refusal
 
@@ -52,6 +54,8 @@ KNOWN_ERRORS = (
             "Found no NVIDIA driver",
             "invalid device ordinal",
             "not linked with support for mps",
+            "from the 'CUDA' backend",
+            "from the 'MPS' backend",
         )
     ),
     (
@@ -115,7 +119,5 @@ def _error_text(error):
         lines = str(error).strip().splitlines()
     except BaseException:
         return ""
-    text = " ".join((lines[0] if lines else "").split())
-    words = ["0x…" if "0x" in word else word for word in text.split(" ")]
-    text = " ".join(words)
-    return (text if len(text) <= 160 else text[:157] + "...").rstrip(".")
+    words = ["0x…" if "0x" in word else word for word in (lines[0] if lines else "").split()]
+    return textwrap.shorten(" ".join(words), 160, placeholder=" …").rstrip(".")

@@ -54,11 +54,12 @@ class NotAttempted(Refusal):
     Parameters
     ----------
     where : str
-        Where that shows, without the full stop.
+        Where that shows.
     """
 
     def __init__(self, where):
-        super().__init__(wrong=f"Not attempted yet: {where}.")
+        stop = "" if where.endswith((".", "?")) else "."
+        super().__init__(wrong=f"Not attempted yet: {where}{stop}")
 
 
 def hand_back(verdict):
