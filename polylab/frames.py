@@ -74,6 +74,10 @@ def _palette(still, colours):
     shades = [1 - levels * (1 - numpy.array(to_rgb(colour))) for colour in colours]
     moving = numpy.round(255 * numpy.concatenate([numpy.ones((1, 3)), *shades])).astype(int)
     quiet = still.quantize(_PALETTE - len(moving), dither=Image.Dither.NONE).getpalette()
+    quiet = numpy.reshape(quiet, (-1, 3))
+    # Pillow compares colours rounded down to a multiple of 4, so it takes an almost white entry
+    # for white, and the whole background with it.
+    quiet[(quiet > 243).all(axis=1)] = 255
     palette = Image.new("P", (1, 1))
-    palette.putpalette(quiet + moving.ravel().tolist())
+    palette.putpalette(quiet.ravel().tolist() + moving.ravel().tolist())
     return palette

@@ -229,6 +229,41 @@ def test_picture_follows_the_state_not_the_way_to_it(lab):
     assert (pixels(lab.picture.value) == pixels(fresh)).all()
 
 
+def test_picture_says_when_the_fit_has_left_it():
+    def orange_in_the_fit_panel(rate):
+        panel = pixels(draw_run(Experiment(rate=rate)))[60:, :270].astype(int)  # below the legend
+        return int((abs(panel - (0xD5, 0x5E, 0x00)).sum(axis=2) < 40).sum())
+
+    blown_up, wild = Experiment(rate=1e-5), Experiment(rate=3.5e-6)
+    assert not numpy.isfinite(blown_up.trajectory.coefficients[-1]).any()
+    assert numpy.isfinite(wild.trajectory.coefficients[-1]).all()
+    assert orange_in_the_fit_panel(1e-5) > 100  # letters, where no curve can be drawn
+    assert orange_in_the_fit_panel(3.5e-6) > 500  # the curve
+
+
+def test_play_goes_on_from_the_step_that_was_dragged_to(lab):
+    lab.step.value = 700
+    assert lab.play.value == 700
+    lab.play.playing = True
+    assert (lab.step.value, lab.play.value) == (700, 700)
+    lab.learning_rate.value = 2e-6
+    assert lab.play.value == lab.play.max == 2000
+
+
+def test_nothing_plays_before_the_prediction():
+    lab = LearningRateLab()
+    assert all(control.disabled for control in (lab.play, lab.step, lab.keep))
+    lab.prediction.value = "crawls"
+    assert not any(control.disabled for control in (lab.play, lab.step, lab.keep))
+
+
+def test_every_control_has_a_name_and_a_hint(lab):
+    controls = [*lab._settings, lab.predict_first, lab.prediction, lab.challenge, lab.step,
+                lab.keep, lab.reset]
+    assert all(control.description and control.tooltip for control in controls)
+    assert lab.play.tooltip
+
+
 def test_memory_of_a_long_drag_holds_no_arrays(lab):
     for rate in numpy.geomspace(1e-7, 1e-5, 50):
         lab.learning_rate.value = rate
@@ -275,8 +310,9 @@ def test_hidden_limit_is_not_in_the_sentence():
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (number(0.9982725), "0.99827"), (number(-0.686), "−0.686"), (number(-1.0011541), "−1.00115"),
-        (number(1), "1.000"), (number(-4.6212), "−4.621"), (number(123456.0), "1.23e+05"),
+        (number(0.9982725), "0.99827"), (number(-0.686), "−0.686"),
+        (number(-1.0011541), "−1.00115"), (number(1), "1.000"),
+        (number(-4.6212), "−4.621"), (number(123456.0), "1.23e+05"),
         (percent(0.0315), "3.15 %"), (percent(12.3), "12.3 times"),
         (rate_text(3.557947e-6), "3.558e-6"), (rate_text(5e-4), "5e-4"), (rate_text(0.25), "0.25"),
         (rate_text(1e-8), "1e-8"), (rate_text(0.05), "5e-2"),
@@ -321,7 +357,7 @@ def test_challenge_refuses_another_problem_and_says_which_setting(lab, name):
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("within 1 % in the fewest steps", {"rate": 2e-6}, "Within 1 % after 1,521 steps; the goal"),
+        ("within 1 % in the fewest steps", {"rate": 2e-6}, "Within 1 % after 1,521 steps;"),
         ("find the limit", {"rate": 1e-7}, "No run has diverged yet: raise the rate."),
         ("make Legendre pay", {"rate": 1e-4}, "The basis has changed the modes"),
         ("beat it with momentum", {"rate": 1e-5}, "Not within 1 % after 2,000 steps"),

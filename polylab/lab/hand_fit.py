@@ -11,10 +11,10 @@ from polylab.plots import FIT, FLOOR, SERIES, TRUTH, label_angles
 from polylab.polynomial import best_fit, evaluate, features
 
 _SLIDERS = {
-    "a": ("a (1)", 2.0, 0.01),
-    "b": ("b (x)", 2.0, 0.01),
-    "c": ("c (x²)", 1.0, 0.005),
-    "d": ("d (x³)", 0.5, 0.005),
+    "a": ("a (1)", "Lifts the curve", 2.0, 0.01),
+    "b": ("b (x)", "Tilts the curve", 2.0, 0.01),
+    "c": ("c (x²)", "Bends the curve into a bowl", 1.0, 0.005),
+    "d": ("d (x³)", "Bends the two ends in opposite directions", 0.5, 0.005),
 }
 _GOAL = SERIES[1]
 _EMPTY = 3.0  # loss at the foot of the gauge
@@ -61,21 +61,25 @@ class HandFit(ipywidgets.VBox):
         if len(start) != len(_SLIDERS):
             raise ValueError(f"start must hold four numbers (a, b, c, d), got {len(start)}")
         self.goal = float(goal)
-        for (name, (label, reach, step)), value in zip(_SLIDERS.items(), start, strict=True):
+        for (name, (label, hint, reach, step)), value in zip(
+            _SLIDERS.items(), start, strict=True
+        ):
             if not abs(value) <= reach:
                 raise ValueError(f"{name} must lie between −{reach} and {reach}, got {value}")
             slider = ipywidgets.FloatSlider(
-                value=value, min=-reach, max=reach, step=step, description=label,
-                readout_format=".3f", continuous_update=True,
-                layout=ipywidgets.Layout(width="340px"),
+                value=value, min=-reach, max=reach, step=step, description=label, tooltip=hint,
+                readout_format=".3f", style={"description_width": "60px"},
+                layout=ipywidgets.Layout(width="320px"),
             )
             slider.observe(self._follow, "value")
             setattr(self, name, slider)
-        self.reset = ipywidgets.Button(description="Reset", tooltip="Back to the start")
+        self.reset = ipywidgets.Button(description="Reset", tooltip="Back to the start",
+                                       layout=ipywidgets.Layout(width="100px"))
         self.reset.on_click(self._reset)
         self._start = tuple(float(value) for value in start)
         self._picture = _HandFitPicture(self._x, self._y, self.floor, self.goal)
-        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self.picture = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(max_width="100%", min_width="540px"))
         self.words = ipywidgets.HTML()
         self._follow()
         left = ipywidgets.VBox([self.a, self.b])
@@ -83,7 +87,8 @@ class HandFit(ipywidgets.VBox):
         super().__init__([
             ipywidgets.HBox([left, right, self.reset], layout={"flex_flow": "row wrap"}),
             self.words,
-            self.picture,
+            # On a narrow page the picture can be pushed to and fro and stays readable.
+            ipywidgets.Box([self.picture], layout={"overflow": "auto"}),
         ])
 
     @property
@@ -144,7 +149,7 @@ class _HandFitPicture:
         label_angles(curve_axes)
         curve_axes.legend(fontsize=11, loc="upper left")
         gauge_axes.set_yscale("log")
-        gauge_axes.set_ylim(_EMPTY, 1e5)
+        gauge_axes.set_ylim(_EMPTY, 1e6)
         gauge_axes.set_xlim(0, 1)
         gauge_axes.set_xticks([])
         gauge_axes.set_ylabel("loss (sum of squares)", fontsize=12)

@@ -18,7 +18,8 @@ _FRAMES = 100  # pictures in an animation from the first step to the last
 _OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
                     "rmsprop": "RMSprop", "adam": "Adam"}
 _START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
-_WIDE = {"description_width": "90px"}
+_NO_CHALLENGE = "none"
+_READABLE = "720px"  # least width of the picture
 
 
 class LearningRateLab(ipywidgets.VBox):
@@ -44,7 +45,7 @@ class LearningRateLab(ipywidgets.VBox):
     prediction : ipywidgets.ToggleButtons
         The learner's prediction, one of ``polylab.descent.OUTCOMES``; None before it is made.
     challenge : ipywidgets.Dropdown
-        Name of a challenge, or None.
+        Name of a challenge, or "none".
     step : ipywidgets.IntSlider
         The step that the fit is drawn for.
     play : ipywidgets.Play
@@ -78,7 +79,7 @@ class LearningRateLab(ipywidgets.VBox):
         self.predict_first.observe(self._settings_changed, "value")
         self.prediction.observe(self._predicted, "value")
         self.challenge.observe(self._challenge_chosen, "value")
-        self.step.observe(self._show, "value")
+        self.step.observe(self._stepped, "value")
         self.play.observe(self._played, "value")
         self.play.observe(self._play_pressed, "playing")
         self.keep.on_click(self._keep_pressed)
@@ -114,60 +115,66 @@ class LearningRateLab(ipywidgets.VBox):
 
     def _make_controls(self):
         self.learning_rate = ipywidgets.FloatLogSlider(
-            value=1e-6, base=10, min=-8, max=0, step=0.004, description="Learning rate",
-            readout_format=".3e", continuous_update=True, style=_WIDE,
-            layout=ipywidgets.Layout(width="98%"))
+            value=1e-6, base=10, min=-8, max=0, step=0.004, readout_format=".3e",
+            **_labelled("Learning rate", "How far each step goes; type a number at the right"))
         self.optimiser = _dropdown("Optimiser", {_OPTIMISER_NAMES[name]: name
-                                                 for name in OPTIMISERS})
+                                                 for name in OPTIMISERS}, "The update rule")
         self.momentum = ipywidgets.FloatSlider(
-            value=0.8, min=0, max=0.99, step=0.01, description="Momentum",
-            continuous_update=True, style=_WIDE, layout=ipywidgets.Layout(width="300px"))
-        self.basis = _dropdown("Basis", BASES)
+            value=0.8, min=0, max=0.99, step=0.01,
+            **_labelled("Momentum", "Share of the last step that is made again; for momentum only"))
+        self.basis = _dropdown("Basis", BASES, "The four functions that the coefficients belong to")
         self.steps = ipywidgets.SelectionSlider(
-            options=[(f"{steps:,}", steps) for steps in _STEPS], value=2000, description="Steps",
-            style=_WIDE, layout=ipywidgets.Layout(width="300px"))
-        self.start = _dropdown("Start", {_START_NAMES[name]: name for name in STARTS})
+            options=[(f"{steps:,}", steps) for steps in _STEPS], value=2000,
+            **_labelled("Steps", "Number of updates"))
+        self.steps.add_class("jupyter-widgets")  # in line with its neighbours
+        self.start = _dropdown("Start", {_START_NAMES[name]: name for name in STARTS},
+                               "Coefficients before the first update")
         self.seed = ipywidgets.BoundedIntText(
-            value=0, min=0, max=9999, description="Seed", style=_WIDE,
-            layout=ipywidgets.Layout(width="300px"))
-        self.target = _dropdown("Target", TARGETS)
-        self.reduction = ipywidgets.ToggleButtons(
-            options=REDUCTIONS, description="Loss",
-            tooltips=["sum of squared errors", "mean of squared errors"],
-            style={**_WIDE, "button_width": "90px"})
+            value=0, min=0, max=9999, **_labelled("Seed", "Chooses the random start"))
+        self.target = _dropdown("Target", TARGETS, "The curve that the cubic is fitted to")
+        self.reduction = _dropdown("Loss", {f"{name} of squares": name for name in REDUCTIONS},
+                                   "Whether the squared errors are added or averaged")
         self._settings = (self.learning_rate, self.optimiser, self.momentum, self.basis,
                           self.steps, self.start, self.seed, self.target, self.reduction)
         self.predict_first = ipywidgets.Checkbox(
             value=self._predict_at_first, description="Predict first", indent=False,
+            tooltip="Hide each run until you have predicted it",
             layout=ipywidgets.Layout(width="130px"))
         self.prediction = ipywidgets.ToggleButtons(
             options=tuple(OUTCOME_MEANINGS), value=None, description="Prediction",
-            tooltips=list(OUTCOME_MEANINGS.values()),
-            style={**_WIDE, "button_width": "100px"})
-        self.challenge = _dropdown("Challenge", {"none": None,
-                                                 **{name: name for name in CHALLENGES}})
-        self.play = ipywidgets.Play(value=0, min=0, max=2000, step=2000 // _FRAMES, interval=80,
-                                    description="Play the training")
+            tooltip="What will this run do?", tooltips=list(OUTCOME_MEANINGS.values()),
+            style={"description_width": "80px", "button_width": "100px"})
+        self.prediction.add_class("widget-inline-hbox")  # buttons beside the word, not below it
+        self.challenge = _dropdown("Challenge", {_NO_CHALLENGE: _NO_CHALLENGE,
+                                                 **{name: name for name in CHALLENGES}},
+                                   "A goal to reach")
+        self.play = ipywidgets.Play(
+            value=2000, min=0, max=2000, step=2000 // _FRAMES, interval=80, show_repeat=False,
+            tooltip="Play the training, pause it, or stop at its first step")
         self.step = ipywidgets.IntSlider(
-            value=2000, min=0, max=2000, description="Step", continuous_update=True,
-            style=_WIDE, layout=ipywidgets.Layout(width="460px"))
+            value=2000, min=0, max=2000,
+            **_labelled("Step", "The step that is shown", flex="1 1 300px"))
         self.keep = ipywidgets.Button(description="Keep this run",
                                       tooltip="Keep the loss of this run as a faint line")
         self.reset = ipywidgets.Button(description="Reset", tooltip="Back to how the lab opened")
-        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        self.picture = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(max_width="100%", min_width=_READABLE))
         self.words, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
 
     def _rows(self):
-        wrap = ipywidgets.Layout(flex_flow="row wrap")
+        wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         return [
             self.learning_rate,
-            ipywidgets.HBox([self.optimiser, self.basis, self.target,
-                             self.momentum, self.steps, self.reduction,
-                             self.start, self.seed, self.challenge], layout=wrap),
+            ipywidgets.GridBox(
+                [self.optimiser, self.momentum, self.steps,
+                 self.basis, self.start, self.seed,
+                 self.target, self.reduction, self.challenge],
+                layout={"grid_template_columns": "repeat(auto-fill, minmax(260px, 1fr))"}),
             ipywidgets.HBox([self.predict_first, self.prediction], layout=wrap),
             self.words,
             self.verdict,
-            self.picture,
+            # On a narrow page the picture can be pushed to and fro and stays readable.
+            ipywidgets.Box([self.picture], layout={"overflow": "auto"}),
             ipywidgets.HBox([self.play, self.step, self.keep, self.reset], layout=wrap),
         ]
 
@@ -178,7 +185,7 @@ class LearningRateLab(ipywidgets.VBox):
         self._quiet = True
         self._take(Experiment())
         self.predict_first.value = self._predict_at_first
-        self.challenge.value = None
+        self.challenge.value = _NO_CHALLENGE
         self._quiet = False
         self._experiment = self._read()
         self.earlier, self._seen, self.score = (), {}, (0, 0)
@@ -211,7 +218,7 @@ class LearningRateLab(ipywidgets.VBox):
         self.play.playing = False
         self.play.max = self.step.max = now.steps
         self.play.step = max(1, now.steps // _FRAMES)
-        self.step.value = now.steps
+        self.play.value = self.step.value = now.steps
         self._quiet = False
         self._show()
 
@@ -226,7 +233,7 @@ class LearningRateLab(ipywidgets.VBox):
         if self._quiet:
             return
         self._seen = {}
-        if self.challenge.value is not None:
+        if self.challenge.value != _NO_CHALLENGE:
             self._quiet = True
             self._take(CHALLENGES[self.challenge.value].begin)
             self._quiet = False
@@ -236,10 +243,14 @@ class LearningRateLab(ipywidgets.VBox):
         if not self._quiet:
             self.step.value = self.play.value
 
+    def _stepped(self, _change):
+        if not self._quiet:
+            self.play.value = self.step.value  # so that it goes on from a step that was dragged to
+            self._show()
+
     def _play_pressed(self, change):
-        if change.new:
-            ended = self.step.value >= self.step.max
-            self.play.value = self.step.value = 0 if ended else self.step.value
+        if change.new and self.step.value == self.step.max:
+            self.step.value = 0
 
     def _keep_pressed(self, _button):
         if not self.hidden:
@@ -265,9 +276,11 @@ class LearningRateLab(ipywidgets.VBox):
             # A copy: the run's arrays, which the experiment holds, need not stay in memory.
             self._seen.setdefault(replace(self._experiment), self.trajectory.outcome)
         self.prediction.disabled = not self.predict_first.value or not hidden
+        for control in (self.play, self.step, self.keep):
+            control.disabled = hidden
         self.picture.value = draw_run(self._experiment, self.step.value, hidden, self.earlier,
                                       reveal_limit)
-        self.words.value = f"<p>{html.escape(self._sentence(hidden, reveal_limit))}</p>"
+        self.words.value = _paragraph(html.escape(self._sentence(hidden, reveal_limit)))
         self.verdict.value = self._challenge_words(challenge, hidden)
 
     def _sentence(self, hidden, reveal_limit):
@@ -291,19 +304,29 @@ class LearningRateLab(ipywidgets.VBox):
         if challenge is None:
             return ""
         if hidden:
-            return f"<p><b>Challenge.</b> {html.escape(challenge.goal)}</p>"
+            return _paragraph(f"<b>Challenge.</b> {html.escape(challenge.goal)}")
         reached, sentence = challenge.verdict(self._experiment, self._seen)
         mark = "<b>✓ Done.</b>" if reached else "<b>Not yet.</b>"
-        return (f"<p><b>Challenge.</b> {html.escape(challenge.goal)}<br>"
-                f"{mark} {html.escape(sentence)}</p>")
+        return _paragraph(f"<b>Challenge.</b> {html.escape(challenge.goal)}<br>"
+                          f"{mark} {html.escape(sentence)}")
 
 
-def _dropdown(description, options):
+def _labelled(description, tooltip, **layout):
+    """Return what every control has: a name at its left, a hint, and the width of its place."""
+    return {"description": description, "tooltip": tooltip,
+            "style": {"description_width": "90px"},
+            "layout": ipywidgets.Layout(width="auto", **layout)}
+
+
+def _dropdown(description, options, tooltip):
     if isinstance(options, dict):
         options = [(label, value if not callable(value) else label)
                    for label, value in options.items()]
-    return ipywidgets.Dropdown(options=options, description=description, style=_WIDE,
-                               layout=ipywidgets.Layout(width="300px"))
+    return ipywidgets.Dropdown(options=options, **_labelled(description, tooltip))
+
+
+def _paragraph(text):
+    return f'<p style="line-height: 1.5; margin: 4px 0">{text}</p>'
 
 
 def _choices(experiment):

@@ -59,8 +59,10 @@ class Question(ipywidgets.VBox):
         self.answer = _LETTERS[place]
         self.letters = ipywidgets.ToggleButtons(
             options=list(self.choices), value=None, description="Answer",
+            tooltip="Which one is right?",
             tooltips=[text for text, _ in choices], style={"button_width": "60px"},
         )
+        self.letters.add_class("widget-inline-hbox")  # buttons beside the word, not below it
         self.letters.observe(self._answer, "value")
         self.words = ipywidgets.HTML()
         super().__init__([self.letters, self.words])

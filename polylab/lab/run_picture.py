@@ -53,13 +53,13 @@ class _Stage:
     def __init__(self, still, earlier, reveal_limit):
         self._x = sine_samples()[0][_THIN]
         self._design = design(still.basis)[_THIN]
-        figure = Figure(figsize=(12, 3.7), dpi=80, layout="constrained")
+        figure = Figure(figsize=(10.8, 3.6), dpi=80, layout="constrained")
         fit_axes, loss_axes, mode_axes = figure.subplots(1, 3, width_ratios=(1, 1, 1))
         self._draw_fit(fit_axes, still.target)
         self._draw_losses(loss_axes, still, earlier)
         self._draw_modes(mode_axes, still, reveal_limit)
-        self._frame = Frame(figure, [self._curve, self._losses, self._dot, self._rate,
-                                     *self._factors],
+        self._frame = Frame(figure, [self._curve, self._gone, self._losses, self._dot,
+                                     self._rate, *self._factors],
                             colours=(FIT, GUESS, *_MODES, "black"))
 
     def _draw_fit(self, axes, target):
@@ -69,12 +69,15 @@ class _Stage:
         axes.plot([], [], color=GUESS, linestyle="-.", linewidth=2.5, label="start")
         low, high = y.min(), y.max()
         self._margin = 0.75 * (high - low)
-        axes.set_ylim(low - self._margin, high + self._margin)
+        self._reach = low - self._margin, high + self._margin
+        axes.set_ylim(self._reach)
+        self._gone = axes.text(0, low - 0.5 * self._margin, "", color=FIT, fontsize=12,
+                               ha="center", va="center")
         axes.set_xlim(-numpy.pi, numpy.pi)
         axes.set_title("The fit", fontsize=12)
         axes.set_ylabel("y", fontsize=12)
         label_angles(axes)
-        axes.legend(fontsize=10, loc="upper left")
+        axes.legend(fontsize=10, loc="upper left", handlelength=3)
 
     def _draw_losses(self, axes, still, earlier):
         floor = still.problem.floor
@@ -82,7 +85,7 @@ class _Stage:
         axes.set_yscale("log")
         self._top = 1e3 * max(first, 10 * floor)
         axes.set_ylim(floor / 2, self._top)
-        axes.set_xlim(0, max(1, still.steps))
+        axes.set_xlim(-0.02 * still.steps, 1.02 * still.steps)  # room for the dot at either end
         axes.axhline(floor, color=FLOOR, linestyle="--", linewidth=2, label=f"floor {floor:.4g}")
         for run in earlier:
             losses = self._visible(run.trajectory.losses)
@@ -113,26 +116,26 @@ class _Stage:
             factors = abs(still.descend(rates).factors)
             for mode, eigenvalue in enumerate(still.problem.eigenvalues):
                 axes.plot(rates, factors[:, mode], color=_MODES[mode], linestyle=STYLES[mode],
-                          linewidth=2, label=f"λ = {eigenvalue:.3g}")
+                          linewidth=2, label=f"λ = {_curvature(eigenvalue)}")
             axes.axvline(limit, color="black", linestyle=":", linewidth=2)
             axes.text(limit * 0.9, top * 0.98, f"limit {rate_text(limit)}", fontsize=11, ha="right",
                       va="top")
         else:
             for mode, eigenvalue in enumerate(still.problem.eigenvalues):
                 axes.plot([], [], color=_MODES[mode], marker="o", linestyle="",
-                          label=f"λ = {eigenvalue:.3g}")
+                          label=f"λ = {_curvature(eigenvalue)}")
         (self._rate,) = axes.plot([], [], color=FIT, linewidth=2)
         self._factors = [axes.plot([], [], "o", color=colour, markersize=9,
                                    markeredgecolor="black")[0] for colour in _MODES]
         self._rates = low, high
         self._factor_top = top
-        measured = "" if limit is not None else ", measured"
-        axes.set_title(f"Each mode, times this per step{measured}", fontsize=12)
+        axes.set_title("Each mode, times this per step" if limit is not None
+                       else "Each mode per step, measured", fontsize=12)
         axes.set_xlabel("learning rate", fontsize=12)
         axes.set_ylabel("size of the factor", fontsize=12)
         axes.tick_params(labelsize=11)
         axes.grid(alpha=0.25)
-        axes.legend(fontsize=10, loc="lower left")
+        axes.legend(fontsize=10, loc="lower left" if limit is not None else "upper right")
 
     def png(self, experiment, step, hidden):
         """Return the picture with the moving parts of one run at one step."""
@@ -158,14 +161,21 @@ class _Stage:
     def _set_curve(self, coefficients, colour, style):
         with numpy.errstate(invalid="ignore", over="ignore"):
             values = self._design @ coefficients
+        low, high = self._reach
         far = 100 * self._margin
         self._curve.set_data(self._x, numpy.clip(numpy.nan_to_num(values, nan=far), -far, far))
+        inside = ((values > low) & (values < high)).any()
+        self._gone.set_text("" if inside else "The fit has left the picture.")
         self._curve.set_color(colour)
         self._curve.set_linestyle(style)
 
     def _visible(self, losses):
         """Keep losses that run out of the picture just above it, so that the line leaves it."""
         return numpy.minimum(losses, 10 * self._top)
+
+
+def _curvature(eigenvalue):
+    return f"{eigenvalue:,.0f}" if eigenvalue >= 1000 else f"{eigenvalue:.3g}"
 
 
 def _factors(run):
