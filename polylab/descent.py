@@ -621,7 +621,8 @@ def _heavy_ball(first, products, momentum, steps):
 
         z_t = (U_t + c W_t) z_0  and  z_{s+t} = U_s z_t + W_s (c U_t + D W_t) z_0,
 
-    for distinct real, equal and conjugate roots alike.
+    for distinct real, equal and conjugate roots alike. What overflows may come out as nan here,
+    because W_0 = 0 times inf; the caller makes it inf.
     """
     products = numpy.minimum(products, 1e300)
     roots = _heavy_ball_roots(products, momentum)
@@ -634,8 +635,6 @@ def _heavy_ball(first, products, momentum, steps):
     square = numpy.minimum(size**2, _LARGEST) * numpy.where(conjugate, -1, 1)
     amplitudes = first * (sums + slope * differences)
     partners = first * (slope * sums + square * differences)
-    # W_0 = 0 times inf would be nan, so what overflows there is cut off at the largest number.
-    partners = numpy.clip(partners, -_LARGEST, _LARGEST)
     high = numpy.stack([amplitudes, partners], axis=-1)
     return _joined(high, numpy.stack(low, axis=1), steps)
 
