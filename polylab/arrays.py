@@ -1,6 +1,8 @@
 """What an array must be before polylab computes with it: NumPy or torch, real, finite, 1-D."""
 
-from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array, size
+import array_api_compat
+import numpy
+from array_api_compat import device, is_numpy_array, is_torch_array, size
 
 
 def namespace(**arrays):
@@ -34,6 +36,14 @@ def namespace(**arrays):
                     f"got {kind(array)}"
                 )
     return array_namespace(first)
+
+
+def array_namespace(array):
+    """Return the array-API namespace of one array: NumPy itself, or a thin layer over torch.
+
+    NumPy 2 speaks the array API without the layer, and the layer costs a kernel 11 MB.
+    """
+    return numpy if is_numpy_array(array) else array_api_compat.array_namespace(array)
 
 
 def require_array(name, array):

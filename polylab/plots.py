@@ -21,6 +21,7 @@ SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#882255", "#7F7F7F")
 """Colours of runs that are drawn side by side, in order."""
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 """Line styles of runs that are drawn side by side, in order."""
+_HIGHEST = 1e200  # of a logarithmic axis: its ticks must stay within the range of float64
 
 
 def plot_fit(ax, x, y, predicted=None, guess=None):
@@ -86,14 +87,14 @@ def _multiple_of_half_pi(angle, _position):
 def plot_losses(ax, losses, floor=None, every=1):
     """Draw loss against step on a logarithmic axis.
 
-    A run that stops being finite is drawn as far as it goes and ends in a cross.
+    A run that stops being finite, or passes 1e200, is drawn as far as it goes and ends in a cross.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         Where to draw.
     losses : sequence of float, or dict from label to sequence of float
-        One run, or several to compare. Losses must be positive; inf and nan end a run.
+        One run, or several to compare. Losses must be positive.
     floor : float, optional
         The least possible loss, drawn as a dashed line with its value.
     every : int
@@ -114,7 +115,7 @@ def plot_losses(ax, losses, floor=None, every=1):
         if (run <= 0).any():
             raise ValueError(f"losses of {label!r} must be positive on a logarithmic axis, "
                              f"got {run.min():g}")
-        ends = ~numpy.isfinite(run)
+        ends = ~(run <= _HIGHEST)
         length = int(ends.argmax()) if ends.any() else len(run)
         steps = every * numpy.arange(length)
         colour = SERIES[number % len(SERIES)]

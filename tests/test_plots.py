@@ -88,6 +88,13 @@ def test_run_that_stops_being_finite_ends_in_a_cross(ax, end):
     assert (cross.get_xdata()[0], cross.get_ydata()[0]) == (1, 10)
 
 
+def test_run_that_grows_to_the_end_of_float64_is_drawn_without_a_warning(ax):
+    plot_losses(ax, [*10.0 ** numpy.arange(309), numpy.inf], floor=8.8)
+    ax.figure.savefig(io.BytesIO(), format="png")
+    assert len(ax.get_lines()[0].get_ydata()) == 201
+    assert ax.get_lines()[1].get_ydata() == [1e200]
+
+
 def test_autograd_graph_shows_leaves_by_name_and_operations_by_sign(ax):
     a, b = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
     x = torch.ones(3)
