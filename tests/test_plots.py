@@ -110,6 +110,18 @@ def test_autograd_graph_shows_leaves_by_name_and_operations_by_sign(ax):
     assert len(arrows) == 5
 
 
+def test_arrows_stop_at_the_edges_of_the_boxes(ax):
+    b = torch.tensor(2.0, requires_grad=True)
+    plot_graph(ax, ((b * torch.ones(3)) ** 2).sum(), {"b": b})
+    ax.figure.savefig(io.BytesIO())
+    boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts if text.get_text()]
+    for text in ax.texts:
+        if not text.get_text():
+            arrow = text.arrow_patch
+            for point in arrow.get_transform().transform(arrow.get_path().vertices):
+                assert not any(box.contains(*point) for box in boxes)
+
+
 def test_arrow_bends_around_a_node_on_its_way(ax):
     e = torch.tensor(1.0, requires_grad=True)
     first = e * 2
