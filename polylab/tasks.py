@@ -437,8 +437,6 @@ TASKS = {
                      "count the calls."),
             NearMiss(lambda: (3 * 2.0**2) ** 3, "The three gradients are multiplied.",
                      "`backward` adds to what is there."),
-            NearMiss(lambda: 3 * 2.0**3, "This is three times the loss, not its gradient.",
-                     "the derivative of w³ is 3 w²."),
         ),
     ),
     # --- 06 Write your own autograd function ------------------------------------------------

@@ -10,6 +10,11 @@ from polylab.checks.verdict import Refusal
 MISSING_DEVICE = "a device that this machine does not have"
 KNOWN_ERRORS = (
     (
+        "before Module.__init__() call",
+        "The module gets a parameter before it is a module",
+        "what must the first line of `__init__` call?",
+    ),
+    (
         "a leaf Variable that requires grad",
         "The update is made inside the graph: autograd watches it and objects",
         "updates are bookkeeping, not maths to be differentiated; which block tells autograd so?",
@@ -67,7 +72,7 @@ KNOWN_ERRORS = (
         (
             pattern,
             "Two shapes do not fit together",
-            "print the shape of each array in that line.",
+            "print the shape of each array that meets there.",
         )
         for pattern in (
             "operands could not be broadcast",

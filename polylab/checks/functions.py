@@ -169,10 +169,10 @@ def _agree(passes, part, compute):
 def _compare_values(passes, curve):
     if _agree(passes, "value", lambda run: curve.value(run.x)):
         return
-    for factor, sentence in ((-1, "Its sign is flipped."), (2, "It is twice what it should be."),
-                             (0.5, "It is half of what it should be.")):
+    for factor, sentence in ((-1, "its sign is flipped."), (2, "it is twice what it should be."),
+                             (0.5, "it is half of what it should be.")):
         if _agree(passes, "value", lambda run, f=factor: f * curve.value(run.x)):
-            raise Refusal("It runs in both directions.", f"Forward is wrong. {sentence}",
+            raise Refusal("It runs in both directions.", f"Forward is wrong: {sentence}",
                           "put x = 1 into the formula by hand.")
     for other in CURVES.values():
         if _agree(passes, "value", lambda run, other=other: other.value(run.x)):

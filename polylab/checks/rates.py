@@ -11,6 +11,8 @@ from polylab.checks.verdict import NotAttempted, Refusal
 from polylab.descent import LeastSquares
 
 WANTED = ("stable", "largest stable", "best")
+NEARLY = 0.01  # how far, relative to it, a rate for the mean may be from n times the wanted one
+N_HINT = "is the loss a sum or a mean, and which of them has the larger gradient?"
 
 
 @checker
@@ -40,7 +42,7 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.01):
     curvatures = _curvatures(problem)
     slow, fast = float(curvatures[0]), float(curvatures[-1])
     if wanted == "stable":
-        return _judge_stable(rate, 2 / fast)
+        return _judge_stable(rate, 2 / fast, _points(problem))
     target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
     if abs(rate / target - 1) <= tolerance:
         what = "the limit of stability" if wanted == "largest stable" else "the best constant rate"
@@ -76,12 +78,27 @@ def _curvatures(problem):
     return numpy.linalg.eigvalsh(problem.hessian)
 
 
-def _judge_stable(rate, limit):
-    if rate < limit:
+def _judge_stable(rate, limit, n):
+    ratio = rate / limit
+    if ratio < 1 - 1e-12:
         return f"Right: {rate:.4g} is below the limit, so the loss falls at every step."
-    raise Refusal(f"{rate:.4g} is a positive number.", f"It is {rate / limit:.3g} times the "
-                  "limit of stability, so the coefficients run away.",
-                  "the limit follows from the largest eigenvalue of the Hessian.")
+    hint = "the limit follows from the largest eigenvalue of the Hessian."
+    if n is not None and abs(ratio / n - 1) <= NEARLY:
+        wrong, hint = f"It is {n:,} times too large: this is the rate for the mean.", N_HINT
+    elif ratio < 1.1:
+        wrong = f"It is {100 * (ratio - 1):.2g} % above the limit, so the coefficients run away."
+    else:
+        wrong = f"It is {_times(ratio)} the limit of stability, so the coefficients run away."
+    raise Refusal(f"{rate:.4g} is a positive number.", wrong, hint)
+
+
+def _times(ratio):
+    return f"{ratio:,.0f} times" if ratio >= 100 else f"{ratio:.3g} times"
+
+
+def _points(problem):
+    """Return n, or None for the mean: the first column is 1 in every basis, so 2XᵀX holds 2n."""
+    return round(problem.hessian[0, 0] / 2) if problem.reduction == "sum" else None
 
 
 def _explain(rate, wanted, slow, fast, problem, tolerance):
@@ -89,7 +106,6 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
     def near(value):
         return abs(rate / value - 1) <= tolerance
 
-    n_hint = "is the loss a sum or a mean, and which of them has the larger gradient?"
     known = [
         (1 / fast, "It is 1/λmax: there the fastest direction lands in one step, but it is not "
          "the rate wanted.", "what factor may a mode be multiplied by at most, −1 or 0?"),
@@ -114,16 +130,15 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
         known.insert(0, (2 / (slow + fast), "It is the best rate, which is a little below the "
                          "limit.", "at which rate does the fastest mode just not grow?"))
     target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
-    # The first column of the features is the constant 1 in every basis, so n is a curvature.
-    n = problem.hessian[0, 0] / 2 if problem.reduction == "sum" else None
+    n = _points(problem)
     if n is not None:
-        known += [(target * n, f"It is {n:,.0f} times too large: this is the rate for the mean.",
-                   n_hint),
-                  (target / n, f"It is {n:,.0f} times too small.", n_hint)]
+        if abs(rate / target / n - 1) <= NEARLY:
+            return f"It is {n:,} times too large: this is the rate for the mean.", N_HINT
+        known.append((target / n, f"It is {n:,} times too small.", N_HINT))
     for value, sentence, hint in known:
         if near(value):
             return sentence, hint
     side = "too small" if rate < target else "too large"
     times = max(rate / target, target / rate)
-    return (f"It is {times:.3g} times {side}.",
+    return (f"It is {_times(times)} {side}.",
             "look at the eigenvalues of the Hessian, the largest and the smallest.")

@@ -223,8 +223,9 @@ def _compare_tuple(given, wanted, question, dtype):
     for position, (part, right) in enumerate(zip(given, wanted, strict=True)):
         problem = _compare(part, right, question, dtype)
         if problem is not None:
-            return f"It has {len(wanted)} parts, as wanted.", f"Part {position} is wrong. " + (
-                problem[1])
+            what = problem[1]
+            return (f"It has {len(wanted)} parts, as wanted.",
+                    f"Part {position}: {what[0].lower()}{what[1:]}")
     return None
 
 

@@ -25,16 +25,22 @@ def short_patience(monkeypatch):
     monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.3)
 
 
+@pytest.fixture
+def figure():
+    """Return a figure that is open during the test."""
+    opened = plt.figure()
+    yield opened
+    plt.close("all")
+
+
 @pytest.fixture(autouse=True)
-def untouched_world(capfd):
-    figure = plt.figure()
+def untouched_world(capfd, figure):
     before = world()
     yield
     for name, value in world().items():
         if name not in PYTEST_CHANGES:
             assert same(value, before[name]), f"{name} changed"
     assert plt.get_fignums() == [figure.number]
-    plt.close(figure)
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err == ""

@@ -1,0 +1,346 @@
+"""check_module: modules of every style pass, every mistake gets its own diagnosis."""
+
+import random
+
+import numpy
+import pytest
+import torch
+from grading import assert_not_attempted, assert_passed, assert_refused
+from torch import nn
+
+from polylab.checks import check_module
+
+
+class Numbers(nn.Module):
+    """Scalar parameters under the names in ``names``."""
+
+    names = "abcd"
+
+    def __init__(self):
+        super().__init__()
+        for name in self.names:
+            setattr(self, name, nn.Parameter(torch.randn(())))
+
+
+def module(forward, names="abcd"):
+    return type("Learned", (Numbers,), {"forward": forward, "names": names})
+
+
+class Cubic(Numbers):
+    def forward(self, x):
+        return self.a + self.b * x + self.c * x**2 + self.d * x**3
+
+
+class OneVector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4))
+
+    def forward(self, x):
+        return x[..., None] ** torch.arange(4, device=x.device) @ self.weight
+
+
+class OtherNames(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.third = nn.Parameter(torch.zeros(1))
+        self.others = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(3))
+
+    def forward(self, x):
+        first, second, fourth = self.others
+        return fourth * x**3 + self.third * x**2 + second * x + first
+
+
+class InnerLinear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.linear(torch.stack([x, x**2, x**3], dim=1)).flatten()
+
+
+def legendre_3(x):
+    return 0.5 * (5 * x**3 - 3 * x)
+
+
+class LegendreCubic(Numbers):
+    def forward(self, x):
+        return self.a + self.b * legendre_3(self.c + self.d * x)
+
+
+class Dynamic(Numbers):
+    names = "abcde"
+    highest = 6
+
+    def forward(self, x):
+        y = self.a + self.b * x + self.c * x**2 + self.d * x**3
+        for power in range(4, random.randint(4, self.highest)):
+            y = y + self.e * x**power
+        return y
+
+
+class TwoLayers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w1 = nn.Parameter(torch.randn(1000, 100))
+        self.w2 = nn.Parameter(torch.randn(100, 10))
+
+    def forward(self, x):
+        return (x @ self.w1).clamp(min=0) @ self.w2
+
+
+RIGHT = (
+    ("cubic", Cubic), ("cubic", Cubic()), ("cubic", OneVector), ("cubic", OtherNames),
+    ("cubic", InnerLinear), ("cubic", module(
+        lambda self, x: self.a + x * (self.b + x * (self.c + x * self.d)))),
+    ("line", module(lambda self, x: self.a + self.b * x, "ab")),
+    ("quadratic", module(lambda self, x: self.a + self.b * x + self.c * x**2, "abc")),
+    ("quintic", module(lambda self, x: sum(
+        getattr(self, name) * x**k for k, name in enumerate("abcdef")), "abcdef")),
+    ("cubic from features", nn.Sequential(nn.Linear(3, 1), nn.Flatten(0, 1))),
+    ("legendre", LegendreCubic),
+    ("sine", module(lambda self, x: self.a * torch.sin(self.b * x + self.c), "abc")),
+    ("dynamic", Dynamic), ("dynamic", Dynamic()),
+    ("two layers", TwoLayers),
+    ("two layers", nn.Sequential(nn.Linear(1000, 100), nn.ReLU(), nn.Linear(100, 10))),
+    ("two layers", nn.Sequential(nn.Linear(1000, 100, bias=False), nn.ReLU(),
+                                 nn.Linear(100, 10, bias=False))),
+)
+
+
+@pytest.mark.parametrize(("formula", "answer"), RIGHT)
+def test_right_modules_pass(formula, answer):
+    assert_passed(check_module(answer, formula))
+
+
+def test_an_instance_keeps_its_numbers_dtype_gradients_and_mode():
+    with torch.random.fork_rng():
+        model = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0, 1)).eval()
+    model.register_buffer("count", torch.zeros(3))
+    model[0].bias.grad = torch.ones(1)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    weight = model[0].weight
+    assert_passed(check_module(model, "cubic from features"))
+    assert model[0].weight is weight
+    assert not model.training
+    assert weight.grad is None
+    assert torch.equal(model[0].bias.grad, torch.ones(1))
+    for name, tensor in model.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, before[name])
+
+
+class Counting(Cubic):
+    calls = 0
+    seen: list = []  # noqa: RUF012 - a learner may well do this
+
+    def forward(self, x):
+        Counting.calls += 1
+        self.calls_of_mine = Counting.calls
+        Counting.seen.append(x)
+        return super().forward(x)
+
+
+def test_what_a_module_keeps_count_of_is_put_back():
+    with torch.random.fork_rng():
+        model = Counting()
+    assert_passed(check_module(model, "cubic"))
+    assert Counting.calls == 0
+    assert not hasattr(model, "calls_of_mine")
+
+
+c = 0.5
+
+
+class StaleGlobal(Numbers):
+    def forward(self, x):
+        return self.a + self.b * x + self.c * x**2 + self.d * c**3
+
+
+class NotAParameter(Numbers):
+    names = "abc"
+
+    def __init__(self):
+        super().__init__()
+        self.d = torch.randn(())
+
+    def forward(self, x):
+        return self.a + self.b * x + self.c * x**2 + self.d * x**3
+
+
+class NoInit(nn.Module):
+    def __init__(self):
+        self.a = nn.Parameter(torch.zeros(()))
+
+
+class Frozen(Cubic):
+    def __init__(self):
+        super().__init__()
+        self.d.requires_grad_(False)
+
+
+class NeedsArguments(Cubic):
+    def __init__(self, width):
+        super().__init__()
+
+
+class PlainClass:
+    def forward(self, x):
+        return x
+
+
+class Drifts(Cubic):
+    def forward(self, x):
+        y = super().forward(x)
+        with torch.no_grad():
+            self.a += 1
+        return y
+
+
+class NoForward(Numbers):
+    pass
+
+
+class EditsInput(Cubic):
+    def forward(self, x):
+        x *= 2
+        return super().forward(x)
+
+
+class Unused(Numbers):
+    names = "abcde"
+
+    def forward(self, x):
+        return self.a + self.b * x + self.c * x**2 + self.d * x**3
+
+
+def two_layers(forward):
+    return type("Learned", (TwoLayers,), {"forward": forward})
+
+
+WRONG = (
+    ("cubic", StaleGlobal, "global variable `c`"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d * s.c**3), "c³ where x³"),
+    ("cubic", module(lambda s, x: s.d + s.c * x + s.b * x**2 + s.a * x**3), "reverse order"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + 0 * s.d * x), "term with d is"),
+    ("cubic", module(lambda s, x: 0 * s.a + s.b * x + s.c * x**2 + s.d * x**3),
+     "The term with a is missing"),
+    ("cubic", module(lambda s, x: s.a - s.b * x + s.c * x**2 + s.d * x**3),
+     "The term with b has the wrong sign"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**3 + s.d * x**3),
+     "c is multiplied by x³ instead of x²"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d), "d is multiplied by 1"),
+    ("cubic", module(lambda s, x: s.a + s.b * x * s.c * x**2 + s.d * x**3), "does not compute"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d.item() * x**3),
+     "No gradient reaches `d`"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c.detach() * x**2 + s.d * x**3),
+     "No gradient reaches `c`"),
+    ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2), "No gradient reaches `d`"),
+    ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3).detach()),
+     "The loss is not connected"),
+    ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3)[:, None]),
+     "shape (n, 1)", "silently have shape (n, n)"),
+    ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3).sum()),
+     "one number for all points"),
+    ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3).float()),
+     "float64 went in, float32 came back"),
+    ("cubic", module(lambda s, x: None), "returns None"),
+    ("cubic", module(lambda s, x: s.a + 1 / 0), "ZeroDivisionError"),
+    ("cubic", NotAParameter, "`d` is not a Parameter"),
+    ("cubic", NoInit, "a parameter before it is a module", "`self.a = "),
+    ("cubic", Frozen, "`d` does not require a gradient"),
+    ("cubic", NeedsArguments, "TypeError", "missing 1 required positional argument"),
+    ("cubic", PlainClass, "a class that is not derived from it came"),
+    ("cubic", Drifts, "two different answers"),
+    ("cubic", NoForward, "NotImplementedError"),
+    ("cubic", EditsInput, "Its input changed in place"),
+    ("cubic", Unused, "5 learnable numbers", "4 are wanted"),
+    ("cubic", nn.Linear, "TypeError"),
+    ("cubic", lambda x: x, "a function came"),
+    ("cubic", "Cubic", "a string came"),
+    ("cubic", nn.Parameter(torch.zeros(4)), "a tensor of shape (4,) came"),
+    ("cubic from features", nn.Sequential(nn.Linear(3, 1)), "shape (n, 1)"),
+    ("cubic from features", nn.Sequential(nn.Linear(3, 1, bias=False), nn.Flatten(0, 1)),
+     "3 learnable numbers"),
+    ("cubic from features", nn.Sequential(nn.Linear(1, 2), nn.Flatten(0, 1)), "Two shapes do not fit"),
+    ("legendre", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d * x**3), "does not compute"),
+    ("legendre", module(lambda s, x: s.b * legendre_3(s.c + s.d * x) + 0 * s.a), "a is not added"),
+    ("legendre", module(lambda s, x: s.a + legendre_3(s.c + s.d * x) + 0 * s.b),
+     "not multiplied by b"),
+    ("legendre", module(lambda s, x: s.a + s.b * legendre_3(s.d * x) + 0 * s.c), "c is not added"),
+    ("legendre", module(lambda s, x: s.a + s.b * legendre_3(s.d + s.c * x)), "c and d have"),
+    ("legendre", module(lambda s, x: s.b + s.a * legendre_3(s.c + s.d * x)), "a and b have"),
+    ("legendre", module(lambda s, x: s.a + 2 * s.b * legendre_3(s.c + s.d * x)), "factor ½"),
+    ("legendre", module(lambda s, x: s.a + s.b * (s.c + s.d * x) ** 3), "the cube where P₃"),
+    ("legendre", module(lambda s, x: s.a + s.b * (3 * (s.c + s.d * x) ** 2 - 1) / 2), "uses P₂"),
+    ("dynamic", type("Few", (Dynamic,), {"highest": 5}), "never 2 extra terms"),
+    ("dynamic", type("Many", (Dynamic,), {"highest": 7}), "x⁶ comes up"),
+    ("dynamic", type("Other", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)
+                                           + s.e * x**4 * random.randint(0, 2)}), "all have x⁴"),
+    ("dynamic", type("Apart", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)
+                                           + s.e * x**4 * random.randint(0, 1)
+                                           + s.e * x**5 * random.randint(0, 1)}),
+     "x⁵ comes without x⁴"),
+    ("dynamic", type("Unfair", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x) + sum(
+        s.e * x**k for k in range(4, random.choice([4, 4, 5, 6])))}), "a third each is wanted"),
+    ("dynamic", type("Never", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)}),
+     "No gradient reaches `e`"),
+    ("dynamic", Cubic, "4 learnable numbers", "5 are wanted"),
+    ("two layers", two_layers(lambda s, x: x @ s.w1 @ s.w2), "no ReLU between"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1 @ s.w2).clamp(min=0)), "after the second"),
+    ("two layers", two_layers(lambda s, x: ((x @ s.w1).clamp(min=0) @ s.w2).relu()),
+     "a second ReLU"),
+    ("two layers", two_layers(lambda s, x: x.relu() @ s.w1 @ s.w2), "before the first"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1).clamp(max=0) @ s.w2), "drops what is pos"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1).abs() @ s.w2), "absolute values"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1).tanh() @ s.w2), "tanh"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1).sigmoid() @ s.w2), "sigmoid"),
+    ("two layers", two_layers(lambda s, x: 2 * (x @ s.w1).relu() @ s.w2), "does not compute"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1).relu()), "returns the hidden layer"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1.detach()).relu() @ s.w2),
+     "No gradient reaches `w1`"),
+    ("two layers", nn.Linear(1000, 10), "`weight` has shape (10, 1000)"),
+    ("two layers", nn.Linear(1000, 100), "no weights for 1000 → 100 → 10"),
+)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: f"{case[0]}: {case[2][:40]}")
+def test_every_mistake_is_refused_with_its_own_diagnosis(case):
+    formula, answer, *fragments = case
+    verdict = check_module(answer, formula)
+    assert_refused(verdict, *fragments)
+    assert check_module(answer, formula) == verdict
+
+
+class Starter(Numbers):
+    def forward(self, x):
+        return ...
+
+
+class StarterInit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = ...
+
+    def forward(self, x):
+        return self.a
+
+
+@pytest.mark.parametrize("answer", [..., Starter, Starter(), StarterInit])
+def test_a_starter_is_not_attempted(answer):
+    assert_not_attempted(check_module(answer, "cubic"))
+
+
+def test_a_misspelt_formula_is_an_error():
+    with pytest.raises(ValueError, match="formula must be one of line, quadratic, cubic"):
+        check_module(Cubic, "no such formula")
+
+
+def test_the_random_draws_are_fair_for_numpy_and_torch_too():
+    def draws(draw):
+        return type("Learned", (Dynamic,), {"forward": lambda self, x: Cubic.forward(self, x) + sum(
+            self.e * x**power for power in range(4, draw()))})
+
+    assert_passed(check_module(draws(lambda: int(torch.randint(4, 7, ()))), "dynamic"))
+    assert_passed(check_module(draws(lambda: numpy.random.randint(4, 7)), "dynamic"))  # noqa: NPY002
