@@ -24,7 +24,7 @@ STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 _HIGHEST = 1e200  # of a logarithmic axis: its ticks must stay within the range of float64
 
 
-def plot_fit(ax, x, y, predicted=None, guess=None):
+def plot_fit(ax, x, y, predicted=None, guess=None, truth="truth, sin x"):
     """Draw the true curve, and a fitted and a first guessed curve where they are given.
 
     Parameters
@@ -35,6 +35,8 @@ def plot_fit(ax, x, y, predicted=None, guess=None):
         Angles in radians and the true values.
     predicted, guess : array, shape (n,), optional
         Values of the fitted curve, and of the curve before training.
+    truth : str
+        What the legend calls the true values.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def plot_fit(ax, x, y, predicted=None, guess=None):
         If an array does not have the shape of ``x``.
     """
     x = _line("x", x)
-    _ = ax.plot(x, _line("y", y, x), color=TRUTH, linewidth=4, alpha=0.35, label="truth, sin x")
+    _ = ax.plot(x, _line("y", y, x), color=TRUTH, linewidth=4, alpha=0.35, label=truth)
     if guess is not None:
         guess = _line("guess", guess, x)
         _ = ax.plot(x, guess, color=GUESS, linewidth=2.5, linestyle="-.", label="first guess")

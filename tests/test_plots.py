@@ -48,6 +48,11 @@ def test_fit_draws_each_curve_with_its_own_data_colour_and_name(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(drawn)
 
 
+def test_fit_names_another_truth(ax):
+    plot_fit(ax, X, abs(X), truth="target, |x|")
+    assert [line.get_label() for line in ax.get_lines()] == ["target, |x|"]
+
+
 def test_fit_draws_torch_tensors_and_leaves_their_graph_alone(ax):
     x, y = sine_samples(50, torch)
     predicted = (y * torch.ones(1, requires_grad=True)).clone()
