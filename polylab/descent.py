@@ -170,9 +170,8 @@ class LeastSquares:
         if numpy.isnan(coefficients).any():
             raise ValueError("coefficients must be numbers, got nan")
         finite = numpy.isfinite(coefficients).all(-1)
-        safe = numpy.where(finite[..., None], coefficients, self.optimum)
         with numpy.errstate(over="ignore", invalid="ignore"):
-            losses = self._loss_of_modes((safe - self.optimum) @ self.eigenvectors)
+            losses = self._loss_of_modes((coefficients - self.optimum) @ self.eigenvectors)
         losses = numpy.where(finite, losses, numpy.inf)
         return losses if losses.ndim else float(losses)
 
@@ -662,8 +661,7 @@ def _root_powers(middle, size, conjugate, momentum, exponents):
     middle, size, conjugate = middle[:, None], size[:, None], conjugate[:, None]
     sign, middle = numpy.where(middle < 0, -1.0, 1.0), abs(middle)
     larger = middle + size
-    close = 4 * size < larger
-    log_q = numpy.where(close, numpy.log1p(-2 * size / larger), numpy.log(momentum / larger**2))
+    log_q = numpy.log(momentum / larger**2)
     log_q = numpy.fmax(numpy.minimum(log_q, 0), -_LARGEST)  # q = 0 where both roots are 0
     fraction = numpy.where(log_q == 0, exponents,
                            numpy.expm1(exponents * log_q) / numpy.expm1(log_q))

@@ -662,6 +662,7 @@ def test_facts_about_heavy_ball_and_the_adaptive_ones():
 # What is refused
 
 ONES = numpy.ones((5, 1))
+THIRDS = numpy.column_stack([X.astype(numpy.float32), X.astype(numpy.float32) / 3])
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [
@@ -678,6 +679,7 @@ ONES = numpy.ones((5, 1))
     ((ONES * math.nan, ONES[:, 0]), ValueError, "features must be finite"),
     ((ONES, ONES[:, 0] * math.inf), ValueError, "y must be finite"),
     ((numpy.ones((5, 2)), ONES[:, 0]), ValueError, "columns of rank 1 instead of 2"),
+    ((THIRDS, numpy.ones(2000, numpy.float32)), ValueError, "columns of rank 1 instead of 2"),
     ((ONES * 0, ONES[:, 0]), ValueError, "columns of rank 0 instead of 1"),
     ((ONES * 1e200, ONES[:, 0]), ValueError, "squares within the range of float64"),
     ((ONES * 1e-200, ONES[:, 0]), ValueError, "squares within the range of float64"),
