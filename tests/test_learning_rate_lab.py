@@ -13,6 +13,7 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from traitlets import TraitError
 
 from polylab.data import FIRST_GUESS, sine_samples
 from polylab.descent import OUTCOMES
@@ -113,6 +114,38 @@ def test_every_basis_starts_from_the_same_curve(basis):
     curve = design(basis) @ experiment.start_coefficients
     numpy.testing.assert_allclose(curve, design("powers") @ FIRST_GUESS, atol=1e-9)
     assert experiment.trajectory.losses[0] == pytest.approx(215_793.8, abs=0.1)
+
+
+def test_rate_is_typed_to_any_digit_and_shown_as_it_is(lab):
+    rate = lab.learning_rate
+    rate.box.value = "0.0000035500001"
+    assert lab.experiment.rate == rate.value == 3.5500001e-6
+    assert rate.box.value == "3.55e-6"
+    lab.learning_rate.value = 3.557947e-6
+    assert rate.box.value == "3.557947e-6"
+    # A browser sends the nearest position of its slider back: 10 ** -5.448.
+    rate.slider.value = 3.5645113e-6
+    assert lab.experiment.rate == 3.557947e-6
+    rate.slider.value = 10**-5.444
+    assert lab.experiment.rate == 3.597e-6
+    assert rate.box.value == "3.597e-6"
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1e-6", "0", "nan", "2", "1e-9"])
+def test_rate_that_is_none_is_named_and_changes_nothing(lab, text):
+    lab.learning_rate.box.value = text
+    assert lab.experiment == Experiment()
+    assert lab.learning_rate.note.value == "Type a number from 1e-8 to 1."
+    lab.learning_rate.box.value = "2e-6"
+    assert lab.experiment.rate == 2e-6
+    assert lab.learning_rate.note.value == ""
+
+
+def test_rate_out_of_range_is_refused():
+    lab = LearningRateLab()
+    with pytest.raises(TraitError, match="must lie between 1e-8 and 1, got 2"):
+        lab.learning_rate.value = 2.0
+    assert lab.learning_rate.value == 1e-6
 
 
 def test_prediction_hides_the_run_then_answers_explains_and_keeps_score():
@@ -258,10 +291,11 @@ def test_nothing_plays_before_the_prediction():
 
 
 def test_every_control_has_a_name_and_a_hint(lab):
-    controls = [*lab._settings, lab.predict_first, lab.prediction, lab.challenge, lab.step,
-                lab.keep, lab.reset]
+    controls = [lab.learning_rate.slider, *lab._settings[1:], lab.predict_first, lab.prediction,
+                lab.challenge, lab.step, lab.keep, lab.reset]
     assert all(control.description and control.tooltip for control in controls)
     assert lab.play.tooltip
+    assert lab.learning_rate.box.tooltip
 
 
 def test_memory_of_a_long_drag_holds_no_arrays(lab):

@@ -8,6 +8,7 @@ import ipywidgets
 from polylab.descent import OPTIMISERS
 from polylab.lab.challenges import CHALLENGES
 from polylab.lab.experiment import REDUCTIONS, STARTS, TARGETS, Experiment
+from polylab.lab.rate_slider import RateSlider
 from polylab.lab.run_picture import draw_run
 from polylab.lab.words import OUTCOME_MEANINGS, explain, rate_text
 from polylab.polynomial import BASES
@@ -19,7 +20,7 @@ _OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
                     "rmsprop": "RMSprop", "adam": "Adam"}
 _START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
 _NO_CHALLENGE = "none"
-_READABLE = "720px"  # least width of the picture
+_READABLE, _WIDEST = "720px", "1000px"  # least and largest width of the picture
 
 
 class LearningRateLab(ipywidgets.VBox):
@@ -36,8 +37,10 @@ class LearningRateLab(ipywidgets.VBox):
 
     Attributes
     ----------
-    learning_rate, momentum, steps, seed : ipywidgets widgets
-        Numbers of the run; ``momentum`` and ``seed`` are enabled where they matter.
+    learning_rate : polylab.lab.rate_slider.RateSlider
+        The rate, dragged or typed.
+    momentum, steps, seed : ipywidgets widgets
+        Other numbers of the run; ``momentum`` and ``seed`` are enabled where they matter.
     optimiser, basis, start, target, reduction : ipywidgets widgets
         Choices of the run, as in :class:`polylab.lab.experiment.Experiment`.
     predict_first : ipywidgets.Checkbox
@@ -84,7 +87,7 @@ class LearningRateLab(ipywidgets.VBox):
         self.play.observe(self._play_pressed, "playing")
         self.keep.on_click(self._keep_pressed)
         self.reset.on_click(self._reset_pressed)
-        super().__init__(self._rows())
+        super().__init__(self._rows(), layout={"max_width": _WIDEST})
         self._settings_changed()
 
     # State that the outside reads.
@@ -114,9 +117,7 @@ class LearningRateLab(ipywidgets.VBox):
     # Controls.
 
     def _make_controls(self):
-        self.learning_rate = ipywidgets.FloatLogSlider(
-            value=1e-6, base=10, min=-8, max=0, step=0.004, readout_format=".3e",
-            **_labelled("Learning rate", "How far each step goes; type a number at the right"))
+        self.learning_rate = RateSlider(1e-6)
         self.optimiser = _dropdown("Optimiser", {_OPTIMISER_NAMES[name]: name
                                                  for name in OPTIMISERS}, "The update rule")
         self.momentum = ipywidgets.FloatSlider(
@@ -158,7 +159,7 @@ class LearningRateLab(ipywidgets.VBox):
                                       tooltip="Keep the loss of this run as a faint line")
         self.reset = ipywidgets.Button(description="Reset", tooltip="Back to how the lab opened")
         self.picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(max_width="100%", min_width=_READABLE))
+            format="png", layout=ipywidgets.Layout(width="100%", min_width=_READABLE))
         self.words, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
 
     def _rows(self):
@@ -198,9 +199,10 @@ class LearningRateLab(ipywidgets.VBox):
 
     def _read(self):
         return Experiment(
-            self.learning_rate.value, self.optimiser.value, self.momentum.value, self.basis.value,
-            self.steps.value, self.start.value, self.seed.value, self.target.value,
-            self.reduction.value)
+            self.learning_rate.value, self.optimiser.value,
+            round(self.momentum.value, 6),  # a browser sends 0.8 back as 0.8000000000000002
+            self.basis.value, self.steps.value, self.start.value, self.seed.value,
+            self.target.value, self.reduction.value)
 
     def _settings_changed(self, _change=None):
         if self._quiet:

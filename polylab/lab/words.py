@@ -128,9 +128,9 @@ def number(value):
     return text.replace("-", "−")
 
 
-def rate_text(rate):
-    """Return a learning rate as text with four digits, such as 3.558e-6."""
-    mantissa, exponent = f"{rate:.3e}".split("e")
+def rate_text(rate, digits=4):
+    """Return a learning rate as text with at most so many digits, such as 3.558e-6."""
+    mantissa, exponent = f"{rate:.{digits - 1}e}".split("e")
     if int(exponent) >= -1:
-        return f"{rate:.4g}"
-    return f"{float(mantissa):g}e{int(exponent)}"
+        return f"{rate:.{digits}g}"
+    return f"{float(mantissa):.{digits}g}e{int(exponent)}"
