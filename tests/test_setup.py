@@ -156,11 +156,9 @@ else
 fi
 """
 
+# Real too, but it takes itself for an older one.
 OLD_PYTHON = """#!/bin/sh
-case "$2" in
-    *print*) echo 3.9.18 ;;
-    *) exit 1 ;;
-esac
+exec "{python}" -c 'import sys; sys.version_info = (3, 10, 13); exec(sys.argv[1])' "$2"
 """
 
 NO_VENV = """#!/bin/sh
@@ -305,7 +303,7 @@ class TestFailures:
     def test_python_too_old(self, machine):
         machine.add("python3", OLD_PYTHON)
         words = machine.refused("lab")
-        assert "needs Python 3.11 or newer, but python3 is 3.9.18." in words
+        assert "needs Python 3.11 or newer, but python3 is 3.10.13." in words
         assert "make lab PYTHON=python3.12" in words
         assert not machine.has_environment()
 
@@ -318,7 +316,7 @@ class TestFailures:
 
     def test_chosen_python_is_too_old(self, machine):
         machine.add("my-python", OLD_PYTHON)
-        assert "but my-python is 3.9.18." in machine.refused("test", "PYTHON=my-python")
+        assert "but my-python is 3.10.13." in machine.refused("test", "PYTHON=my-python")
 
     def test_no_venv_module(self, machine):
         machine.add("python3", NO_VENV)
