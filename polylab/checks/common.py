@@ -62,10 +62,7 @@ def require_function(answer, *parameters):
     if is_a(answer, type) or not callable(answer):
         raise Refusal("", f"A function of ({listed}) is wanted, {describe(answer)} came.",
                       "hand over the name of your function, without calling it.")
-    try:
-        signature = inspect.signature(answer)
-    except (TypeError, ValueError):
-        signature = None
+    signature = call(_signature, answer).value
     if signature is not None:
         try:
             signature.bind(*parameters)
@@ -73,6 +70,13 @@ def require_function(answer, *parameters):
             raise Refusal("It is a function.", f"It cannot be called with ({listed}).",
                           "compare the list of parameters after `def` with the task.") from None
     require_no_outside_data(answer, f"It takes ({listed}).")
+
+
+def _signature(answer):
+    try:
+        return inspect.signature(answer)
+    except (TypeError, ValueError):  # some built-in functions have none
+        return None
 
 
 def require_no_outside_data(answer, right):

@@ -144,7 +144,10 @@ def _timed_by_alarm(function, arguments):
 
         Code that swallows the first strike with a bare ``except:`` in a loop meets the next
         one at its ``except`` line, then one line later, and so on, until one lands outside.
+        Once the code has been left nothing is struck any more.
         """
+        if frame is guard_frame:
+            return
         patience = next(strikes) % LONGEST_PATIENCE
         if patience:
             lines = count(1)
@@ -163,12 +166,27 @@ def _timed_by_alarm(function, arguments):
     handler = signal.signal(signal.SIGALRM, strike)
     timer = signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, STRIKE_AGAIN)
     try:
-        return function(*arguments)
+        value, stop = next(_apart(function, arguments))
+        if stop is not None:
+            raise stop
+        return value
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(tracer)
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def _apart(function, arguments):
+    """Call the function inside a generator, which has an exception state of its own.
+
+    A strike at an ``except`` line would else leave its error behind as the one being handled.
+    Only a ``StopIteration`` cannot leave a generator, so it comes back beside the value.
+    """
+    try:
+        yield function(*arguments), None
+    except StopIteration as stop:
+        yield None, stop
 
 
 def _timed_in_thread(function, arguments):

@@ -62,7 +62,7 @@ def _functions_in(value):
         return [own for part in (value.fget, value.fset) for own in _functions_in(part)]
     if not is_a(value, type) and not callable(value):
         return []
-    members = [member for part in own_classes(value) for member in list(vars(part).values())]
+    members = [member for part in own_classes(value) for member in members_of(part).values()]
     plain = (types.FunctionType, staticmethod, classmethod, property)
     return [own for member in members if is_a(member, plain) for own in _functions_in(member)]
 
@@ -72,7 +72,16 @@ def own_classes(answer):
     owner = answer if is_a(answer, type) else type(answer)
     return [part for part in type.mro(owner) if any(
         is_a(member, types.FunctionType) and not _from_library(member)
-        for member in (getattr(value, "__func__", value) for value in list(vars(part).values())))]
+        for member in map(_bare, members_of(part).values()))]
+
+
+def members_of(owner):
+    """Return a copy of what a class defines, without asking its metaclass."""
+    return dict(type.__dict__["__dict__"].__get__(owner))
+
+
+def _bare(member):
+    return member.__func__ if is_a(member, (staticmethod, classmethod)) else member
 
 
 LIBRARY_FOLDERS = (
@@ -154,7 +163,7 @@ def _is_data(name, value):
         return False
     if name in CONSTANTS_OF_MATHS and type(value) is float:
         return value != CONSTANTS_OF_MATHS[name]
-    home = type(value).__module__.split(".")[0]
+    home = type.__getattribute__(type(value), "__module__").split(".")[0]
     if home == "torch":
         torch = sys.modules["torch"]
         data = (torch.Tensor, torch.optim.Optimizer, torch.Size)
@@ -178,10 +187,10 @@ def libraries_used(answer):
     for function in own_functions(answer):
         for name in _names(function.__code__, _READS):
             value = function.__globals__.get(name)
-            home = value.__name__ if is_a(value, types.ModuleType) else getattr(
-                value, "__module__", None)
-            if isinstance(home, str):
-                used.add(home.split(".")[0])
+            if is_a(value, types.ModuleType):
+                used.add(value.__name__.split(".")[0])
+            elif is_a(value, (types.FunctionType, types.BuiltinFunctionType)):
+                used.add((value.__module__ or "").split(".")[0])
         used |= {step.argval.split(".")[0] for step in dis.get_instructions(function.__code__)
                  if step.opname == "IMPORT_NAME"}
     return used & {"numpy", "torch"}

@@ -12,7 +12,7 @@ import types
 
 import numpy
 
-from polylab.checks.reading import is_a, own_classes, own_functions
+from polylab.checks.reading import is_a, members_of, own_classes, own_functions
 
 OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)
@@ -172,10 +172,10 @@ class _Modules:
 
 
 def _undo_class(owner):
-    old = dict(vars(owner))
+    old = members_of(owner)
 
     def undo():
-        current = vars(owner)
+        current = members_of(owner)
         for name in [name for name in current if name not in old]:
             delattr(owner, name)
         for name, member in old.items():

@@ -159,7 +159,7 @@ WRONG = (
     ("legendre 3", function(lambda x: 0.5 * (5 * x**3 + 3 * x), legendre_slope),
      "Forward does not compute P₃"),
     ("legendre 3", SharedMemory, "both calls share one memory"),
-    ("legendre 3", ReturnsInput, "inside the graph"),
+    ("legendre 3", ReturnsInput, "Its input changed in place"),
     ("legendre 3", NoBackward, "It has no `backward`"),
     ("legendre 3", NotStatic, "`backward` is not a static method"),
     ("legendre 3", ReturnsNone, "returns None"),

@@ -1,0 +1,242 @@
+"""check_project: a whole project passes; each row of the rubric fails on its own."""
+
+import matplotlib.pyplot as plt
+import numpy
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from polylab.checks import check_project
+from polylab.polynomial import features
+
+ROWS = ("rate below its limit", "loss near the best", "gradient checked", "plot made",
+        "nothing stale")
+
+
+def target(x):
+    return numpy.abs(x)
+
+
+def derive_rate(matrix):
+    return 1.9 / numpy.linalg.eigvalsh(2 * matrix.T @ matrix)[-1]
+
+
+def gradient(coefficients, matrix, y):
+    return 2 * matrix.T @ (matrix @ coefficients - y)
+
+
+def train(matrix, y, start, rate, steps):
+    coefficients = start.copy()
+    for _ in range(steps):
+        coefficients -= rate * 2 * matrix.T @ (matrix @ coefficients - y)
+    return coefficients
+
+
+def train_in_torch(matrix, y, start, rate, steps):
+    matrix, y = torch.from_numpy(matrix), torch.from_numpy(y)
+    coefficients = torch.from_numpy(start).clone().requires_grad_()
+    optimiser = torch.optim.SGD([coefficients], lr=rate)
+    for _ in range(steps):
+        loss = (matrix @ coefficients - y).pow(2).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return coefficients.detach().numpy()
+
+
+def project(**changes):
+    """Return the parts of a right project, with some of them replaced."""
+    parts = {"target": target, "x": numpy.linspace(-numpy.pi, numpy.pi, 500), "degree": 6,
+             "basis": "legendre", "derive_rate": derive_rate, "gradient": gradient,
+             "train": train}
+    chosen = {**parts, **changes}
+    matrix = features(parts["x"], parts["degree"], parts["basis"])
+    y = target(parts["x"])
+    if "coefficients" not in chosen:
+        start = numpy.zeros(matrix.shape[1])
+        chosen["coefficients"] = train(matrix, y, start, derive_rate(matrix), 2000)
+    if "ax" not in chosen:
+        chosen["ax"] = Figure().add_subplot()
+        chosen["ax"].plot(parts["x"], y)
+        chosen["ax"].plot(parts["x"], matrix @ numpy.asarray(chosen["coefficients"]))
+    return chosen
+
+
+def table(verdict):
+    """Return {row: passed} of the printed rubric."""
+    _, *lines = verdict.message.splitlines()
+    assert [line[6:6 + len(row)] for line, row in zip(lines, ROWS, strict=True)] == list(ROWS)
+    assert all(line.endswith(".") for line in lines)
+    return {row: line.startswith("pass") for line, row in zip(lines, ROWS, strict=True)}
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"train": train_in_torch},
+    {"coefficients": torch.from_numpy(project()["coefficients"])},
+    {"derive_rate": lambda matrix: 1 / float(numpy.sum(matrix**2))},
+    {"gradient": lambda c, m, y: tuple(2 * (m @ c - y) @ m[:, k] for k in range(len(c)))},
+    {"target": numpy.abs},
+])
+def test_a_whole_project_passes(changes):
+    verdict = check_project(**project(**changes))
+    assert verdict.passed, verdict.message
+    assert verdict.message.startswith("Right: ")
+    assert all(table(verdict).values())
+
+
+@pytest.mark.parametrize("basis", ["powers", "legendre", "standardised", "orthonormal"])
+def test_every_basis_can_be_chosen(basis):
+    x = numpy.linspace(-2, 2, 300)
+    matrix = features(x, 2, basis)
+    y = numpy.exp(x)
+    coefficients = train(matrix, y, numpy.zeros(3), derive_rate(matrix), 5000)
+    ax = Figure().add_subplot()
+    ax.plot(x, y)
+    ax.plot(x[::10], (matrix @ coefficients)[::10])
+    verdict = check_project(target=numpy.exp, x=x, degree=2, basis=basis, derive_rate=derive_rate,
+                            gradient=gradient, train=train, coefficients=coefficients, ax=ax)
+    assert verdict.passed, verdict.message
+
+
+@pytest.fixture
+def stray():
+    drawn = Figure().add_subplot()
+    drawn.plot([0, 1], [0, 1])
+    return drawn
+
+
+rate = 1e-4
+FIXED = 1e-5
+
+
+def rate_of_the_moment(matrix):
+    return rate
+
+
+def stale_train(matrix, y, start, steps_size, steps):
+    return train(matrix, y, start, rate, steps)
+
+
+WRONG = (
+    ("rate below its limit", {"derive_rate": lambda m: 2.1 / numpy.linalg.eigvalsh(
+        2 * m.T @ m)[-1]}, "is not below"),
+    ("rate below its limit", {"derive_rate": lambda m: 1e-2}, "is not below"),
+    ("rate below its limit", {"derive_rate": lambda m: 1e-3}, "On 1,500 points"),
+    ("rate below its limit", {"derive_rate": lambda m: 1e-5}, "written down, not derived"),
+    ("rate below its limit", {"derive_rate": lambda m: -1e-6}, "a positive number is wanted"),
+    ("rate below its limit", {"derive_rate": lambda m: m}, "shape"),
+    ("rate below its limit", {"derive_rate": lambda m: 1 / 0}, "ZeroDivisionError"),
+    ("loss near the best", {"coefficients": numpy.zeros(7)}, "times the least possible"),
+    ("loss near the best", {"coefficients": 1.2 * project()["coefficients"]},
+     "times the least possible"),
+    ("loss near the best", {"coefficients": numpy.zeros(4)}, "shape (4,)"),
+    ("loss near the best", {"coefficients": numpy.full(7, numpy.nan)}, "nan"),
+    ("loss near the best", {"coefficients": "trained"}, "a string"),
+    ("gradient checked", {"gradient": lambda c, m, y: -gradient(c, m, y)}, "finite differences"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / 2}, "finite"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / len(y)}, "finite"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y)[:4]}, "shape"),
+    ("gradient checked", {"gradient": lambda c, m, y: None}, "None"),
+    ("plot made", {"ax": Figure().add_subplot()}, "No curve of the plot is the target"),
+    ("plot made", {"ax": "a picture"}, "An Axes is wanted"),
+    ("nothing stale", {"train": stale_train}, "global variable `rate`"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, r, 0)}, "bring the loss"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, -r, n)}, "bring the loss"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: s}, "bring the loss down"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, r, n)
+                       + 1e-3 * numpy.random.rand()}, "called again"),  # noqa: NPY002
+    ("nothing stale", {"train": lambda m, y, s, r, n: numpy.add(s, 1, out=s)}, "in place"),
+    ("nothing stale", {"train": lambda m, y, s, r: s}, "TypeError"),
+)
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: f"{case[0]}: {case[2]}")
+def test_each_row_fails_on_its_own(case):
+    row, changes, fragment = case
+    parts = project(**{name: part for name, part in changes.items() if name != "coefficients"})
+    ax = parts["ax"]
+    parts.update(changes, ax=changes.get("ax", ax))
+    verdict = check_project(**parts)
+    assert not verdict.passed
+    rows = table(verdict)
+    assert not rows[row], verdict.message
+    assert fragment in verdict.message.splitlines()[1 + ROWS.index(row)]
+    others = {other for other in rows if not rows[other]} - {row}
+    # Wrong coefficients are not those of the plot either.
+    assert others <= ({"plot made"} if "coefficients" in changes else set()), verdict.message
+    assert verdict.message.startswith(f"{sum(rows.values())} of 5 rows of the rubric pass.")
+    assert check_project(**parts) == verdict
+
+
+def test_the_plot_must_show_the_fit_and_use_x(stray):
+    parts = project()
+    parts["ax"] = stray
+    assert "the target over x" in repr(check_project(**parts))
+    stray.plot(parts["x"], target(parts["x"]))
+    assert "No curve of the plot is the fit over x" in repr(check_project(**parts))
+    stray.plot(features(parts["x"], 6, "legendre") @ parts["coefficients"])
+    assert "No curve of the plot is the fit over x" in repr(check_project(**parts))
+
+
+def test_dots_count_as_a_curve():
+    parts = project()
+    ax = Figure().add_subplot()
+    ax.scatter(parts["x"], target(parts["x"]), s=1)
+    ax.plot(parts["x"], features(parts["x"], 6, "legendre") @ parts["coefficients"])
+    assert check_project(**{**parts, "ax": ax})
+
+
+def test_a_rate_that_is_a_global_is_stale():
+    verdict = check_project(**project(derive_rate=rate_of_the_moment))
+    assert not table(verdict)["nothing stale"]
+    assert "global variable `rate`" in verdict.message
+
+
+@pytest.mark.parametrize(("name", "part", "fragment"), [
+    ("x", [0, 1, 2], "`x` must be a float64 array"), ("x", numpy.zeros((500, 1)), "`x` must be"),
+    ("x", numpy.linspace(0, 1, 20), "too few for degree 6"),
+    ("degree", 0, "`degree` must be"), ("degree", 2.0, "`degree` must be"),
+    ("degree", True, "`degree` must be"), ("basis", "fourier", "`basis` must be one of powers"),
+    ("target", 3, "`target` must be a function"),
+    ("target", lambda x: 0 * x, "`target` is the same everywhere"),
+    ("target", lambda x: 1 / 0, "ZeroDivisionError"),
+    ("target", lambda x: x[:3], "shape"),
+])
+def test_a_project_that_cannot_be_posed_is_told_so(name, part, fragment):
+    verdict = check_project(**{**project(), name: part})
+    assert not verdict.passed
+    assert fragment in verdict.message
+
+
+@pytest.mark.parametrize("name", ["target", "x", "degree", "basis", "derive_rate", "gradient",
+                                  "train", "coefficients", "ax"])
+def test_a_missing_part_is_not_attempted(name):
+    for blank in (..., None):
+        verdict = check_project(**{**project(), name: blank})
+        assert not verdict.passed
+        assert verdict.message == f"Not attempted yet: `{name}` still to be written."
+
+
+def test_an_unwritten_function_is_not_attempted():
+    def derive(matrix):
+        return ...
+
+    verdict = check_project(**project(derive_rate=derive))
+    assert verdict.message == "Not attempted yet: `derive_rate` still to be written."
+
+
+def test_no_figure_of_the_learner_is_touched(figure):
+    parts = project()
+    parts["ax"] = figure.add_subplot()
+    parts["ax"].plot(parts["x"], target(parts["x"]))
+    parts["ax"].plot(parts["x"], features(parts["x"], 6, "legendre") @ parts["coefficients"])
+    assert check_project(**parts)
+    assert plt.gcf() is figure
+    assert len(parts["ax"].lines) == 2
+
+
+def test_under_nbgrader_a_failing_project_is_an_error(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert check_project(**project())
+    with pytest.raises(AssertionError, match="Not attempted yet"):
+        check_project(**{**project(), "x": ...})
