@@ -21,9 +21,13 @@ def main():
     for name in names:
         for row in importlib.import_module(f"benchmarks.{name}").comparisons():
             difference = "" if row.difference is None else f"{row.difference:.0e}"
-            print(ROW.format(row.work, row.usual, f"{1e3 * row.usual_seconds:.4g}", row.ours,
-                             f"{1e3 * row.our_seconds:.4g}", f"{row.ratio:,.4g} ×", difference),
+            print(ROW.format(row.work, row.usual, _short(1e3 * row.usual_seconds), row.ours,
+                             _short(1e3 * row.our_seconds), f"{_short(row.ratio)} ×", difference),
                   flush=True)
+
+
+def _short(number):
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 if __name__ == "__main__":
