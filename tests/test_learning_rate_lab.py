@@ -324,6 +324,8 @@ def test_memory_of_a_long_drag_holds_no_arrays(lab):
         ({"optimiser": "momentum", "rate": 6e-6}, "Oscillates: the loss itself rises and falls"),
         ({"optimiser": "rmsprop", "rate": 1e-3}, "2,000 steps reach about 2."),
         ({"optimiser": "rmsprop", "rate": 1e-3, "steps": 5000}, "a smaller rate gets nearer"),
+        ({"optimiser": "rmsprop"}, "Crawls: loss 2.1477e+05"),
+        ({"optimiser": "rmsprop"}, "2,000 steps reach about 0.002."),
         ({"optimiser": "adam", "rate": 0.01}, "Adam moves each coefficient by roughly the rate"),
     ],
 )

@@ -81,8 +81,9 @@ def _explain_adaptive(experiment, run):
              f"{_size(experiment.rate * run.steps)}")
     if run.outcome == "diverges":
         return f"Diverges: the loss ends above its start. {reach}."
-    if run.losses[-1] > NEAR * run.problem.floor and settled(run):
-        return (f"{run.outcome.capitalize()}: {_ending(run)}, and no nearer in the last tenth of "
+    bounces = run.outcome == "oscillates" and settled(run)
+    if bounces and run.losses[-1] > NEAR * run.problem.floor:
+        return (f"Oscillates: {_ending(run)}, and no nearer in the last tenth of "
                 "the run. Steps of the size of the rate carry it past the optimum to and fro; a "
                 "smaller rate gets nearer.")
     if run.outcome == "oscillates":

@@ -1,0 +1,420 @@
+"""The two widgets in JupyterLab, used by keyboard in a real browser.
+
+The oracles are a plain loop over the 2,000 points, what can be read off the picture, and the
+same picture drawn in this process.
+"""
+
+import io
+import shutil
+from dataclasses import replace
+
+import ipywidgets
+import nbformat
+import numpy
+import pytest
+from live import (
+    ROOT,
+    Kernel,
+    Widget,
+    jupyterlab,
+    open_notebook,
+    pixels,
+    run_all,
+    slider_storm,
+    wait_for,
+)
+from PIL import Image
+
+from polylab.data import FIRST_GUESS
+from polylab.lab import HandFit, LearningRateLab
+from polylab.lab.challenges import CHALLENGES
+from polylab.lab.experiment import Experiment
+from polylab.lab.run_picture import draw_run
+
+pytestmark = pytest.mark.browser
+
+X = numpy.linspace(-numpy.pi, numpy.pi, 2000)
+ORANGE = (0xD5, 0x5E, 0x00)
+LAB, FIT = "12_find_the_learning_rate.ipynb", "02_pose_the_problem.ipynb"
+
+
+class Lab(Widget):
+    """A widget on a page together with the kernel behind it."""
+
+    def __init__(self, page, first_control, kernel):
+        super().__init__(page, first_control)
+        self.kernel = kernel
+
+
+@pytest.fixture(scope="module")
+def server(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("course") / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
+    with jupyterlab(folder) as lab:
+        yield lab
+
+
+def notebook(browser, server, name):
+    page = open_notebook(browser, server, name)
+    run_all(page)
+    kernel = Kernel(server.connection_file(name))
+    cells = nbformat.read(ROOT / "notebooks" / name, as_version=4).cells
+    ran = kernel.value("get_ipython().execution_count") - 1
+    assert ran == sum(cell.cell_type == "code" for cell in cells)
+    yield page, kernel
+    kernel.close()
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def notebook_12(browser, server):
+    yield from notebook(browser, server, LAB)
+
+
+@pytest.fixture(scope="module")
+def notebook_02(browser, server):
+    yield from notebook(browser, server, FIT)
+
+
+@pytest.fixture
+def lab(notebook_12):
+    """The learning-rate lab as it opens."""
+    page, kernel = notebook_12
+    lab = Lab(page, "Learning rate", kernel)
+    lab.press(lab.button("Reset"), "Enter")
+    lab.wait_for_picture(draw_run(Experiment(), hidden=True))
+    return lab
+
+
+@pytest.fixture
+def open_lab(lab):
+    """The learning-rate lab with its first run on the screen."""
+    lab.press(lab.field("Predict first"), "Space")
+    lab.wait_for_picture(draw_run(Experiment()))
+    return lab
+
+
+@pytest.fixture
+def fit(notebook_02):
+    """HandFit as it opens."""
+    page, kernel = notebook_02
+    fit = Lab(page, "a (1)", kernel)
+    fit.press(fit.button("Reset"), "Enter")
+    fit.wait_for_picture(HandFit().picture.value)
+    return fit
+
+
+def descend(rate, start=FIRST_GUESS, steps=2000):
+    """Return losses and final coefficients of the loop of notebook 03."""
+    powers = numpy.stack([X**0, X, X**2, X**3])
+    coefficients, losses = numpy.array(start), []
+    for _ in range(steps):
+        error = coefficients @ powers - numpy.sin(X)
+        losses.append((error**2).sum())
+        coefficients = coefficients - rate * 2 * (powers @ error)
+    losses.append(((coefficients @ powers - numpy.sin(X)) ** 2).sum())
+    return numpy.array(losses), coefficients
+
+
+def read_curve(png, low, high):
+    """Return x and y of the orange curve in the first panel, read off its pixels.
+
+    The panel's black frame gives the scale: x from -π to π, y from ``low`` to ``high``.
+    """
+    picture = pixels(png).astype(int)
+    dark = picture.max(axis=2) < 60
+    left, right = numpy.flatnonzero(dark.mean(axis=0) > 0.6)[[0, 1]]
+    top, *_, bottom = numpy.flatnonzero(dark[:, left + 1:right].mean(axis=1) > 0.9)
+    orange = abs(picture - ORANGE).sum(axis=2) < 40
+    x, y = [], []
+    for column in range(left + 2, right - 1):
+        rows = numpy.flatnonzero(orange[top + 1:bottom, column])
+        if len(rows):
+            lowest = numpy.split(rows, numpy.flatnonzero(numpy.diff(rows) > 1) + 1)[-1]
+            x.append(numpy.pi * (2 * (column - left) / (right - left) - 1))
+            y.append(high - (high - low) * (lowest.mean() + 1) / (bottom - top))
+    return numpy.array(x), numpy.array(y)
+
+
+def cubic(coefficients, x):
+    return coefficients @ numpy.stack([x**0, x, x**2, x**3])
+
+
+def controls(widget):
+    """Return the names of all parts of a widget that a learner can move or press."""
+    shows = ("picture", "words", "verdict")
+    return {name for name, part in vars(widget).items()
+            if isinstance(part, ipywidgets.Widget) and name not in shows}
+
+
+# The learning-rate lab.
+
+
+def test_slider_moves_picture_words_and_trajectory_alike(open_lab):
+    lab, rate = open_lab, 1.057e-6  # six notches of 0.004 decades above 1e-6
+    lab.press(lab.handle("Learning rate"), "PageUp", "ArrowUp", "ArrowLeft", "ArrowRight")
+    lab.wait_for_picture(draw_run(Experiment(rate=rate)))
+    losses, coefficients = descend(rate)
+    assert lab.kernel.value("lab.learning_rate.value") == rate
+    found = lab.kernel.value("lab.trajectory.losses.tolist()")
+    numpy.testing.assert_allclose(found, losses, rtol=1e-9)
+    above = 100 * (losses[-1] / 8.81716541 - 1)
+    assert f"Loss {losses[-1]:.5g}, {above:.3g} % above the floor" in lab.text()
+    x, y = read_curve(lab.picture(), -2.5, 2.5)
+    assert len(x) > 150
+    numpy.testing.assert_allclose(y, cubic(coefficients, x), atol=0.04)
+
+
+def test_page_shows_what_the_picture_holds(open_lab):
+    """What is painted, not only what was sent: a screenshot, scaled as the page scales it."""
+    shot = Image.open(io.BytesIO(open_lab.root.locator("img.widget-image").screenshot()))
+    sent = Image.open(io.BytesIO(draw_run(Experiment()))).convert("RGB")
+    small = (120, 40)
+    seen, wanted = (numpy.asarray(image.convert("RGB").resize(small, Image.Resampling.BOX), int)
+                    for image in (shot, sent))
+    other = Image.open(io.BytesIO(draw_run(Experiment(), hidden=True))).convert("RGB")
+    hidden = numpy.asarray(other.resize(small, Image.Resampling.BOX), int)
+    assert abs(seen - wanted).mean() < 3 < abs(seen - hidden).mean()
+
+
+def test_rate_is_typed_to_the_last_digit(open_lab):
+    lab, rate = open_lab, 3.557947e-6
+    box = lab.root.locator("input[type=text]")
+    lab.press(box, "Control+A")
+    lab.page.keyboard.type("3.557947e-6\n")
+    lab.wait_for_picture(draw_run(Experiment(rate=rate)))
+    assert lab.kernel.value("lab.learning_rate.value") == rate
+    lab.press(box, "Control+A")
+    lab.page.keyboard.type("fast\n")
+    lab.wait_for_text("Type a number from 1e-8 to 1.")
+    assert lab.kernel.value("lab.learning_rate.value") == rate
+
+
+# Each control once: what is done, then what the picture must show and the words must say.
+
+
+def move_rate(lab):
+    lab.press(lab.handle("Learning rate"), "ArrowRight")
+    return {"experiment": Experiment(rate=1.009e-6)}, "Crawls: 1 − ηλ = 0.99826 on the slowest"
+
+
+def move_optimiser(lab):
+    lab.choose("Optimiser", "Adam")
+    adam = Experiment(optimiser="adam")
+    return {"experiment": adam, "earlier": (Experiment(),)}, "Adam moves each coefficient"
+
+
+def move_basis(lab):
+    lab.choose("Basis", "legendre")
+    legendre = Experiment(basis="legendre")
+    return {"experiment": legendre, "earlier": (Experiment(),)}, "the limit here is 5e-4"
+
+
+def move_momentum(lab):
+    lab.choose("Optimiser", "momentum (heavy ball)")
+    ball = Experiment(optimiser="momentum")
+    lab.wait_for_picture(draw_run(ball, earlier=(Experiment(),)))
+    lab.press(lab.handle("Momentum"), "ArrowLeft")
+    slower = replace(ball, momentum=0.79)
+    return {"experiment": slower, "earlier": (Experiment(),)}, "momentum 0.79 makes"
+
+
+def move_steps(lab):
+    lab.press(lab.handle("Steps"), "ArrowRight")
+    longer = Experiment(steps=5000)
+    return {"experiment": longer, "earlier": (Experiment(),)}, "within 1 % after"
+
+
+def move_start(lab):
+    lab.choose("Start", "zeros")
+    zeros = Experiment(start="zeros")
+    losses, _ = descend(1e-6, start=(0.0, 0.0, 0.0, 0.0))
+    return {"experiment": zeros, "earlier": (Experiment(),)}, f"Loss {losses[-1]:.5g}"
+
+
+def move_seed(lab):
+    lab.choose("Start", "random")
+    first = Experiment(start="random")
+    lab.wait_for_picture(draw_run(first, earlier=(Experiment(),)))
+    lab.press(lab.field("Seed"), "ArrowUp", "Enter")
+    second = replace(first, seed=1)
+    return {"experiment": second, "earlier": (Experiment(), first)}, "floor 8.817"
+
+
+def move_target(lab):
+    lab.choose("Target", "exp x")
+    floor = numpy.polynomial.Polynomial.fit(X, numpy.exp(X), 3, full=True)[1][0].item()
+    return {"experiment": Experiment(target="exp x")}, f"floor {floor:.4g}, within 1 % after"
+
+
+def move_reduction(lab):
+    lab.choose("Loss", "mean of squares")
+    return {"experiment": Experiment(reduction="mean")}, "the limit here is 7.116e-3"
+
+
+def move_predict_first(lab):
+    lab.press(lab.field("Predict first"), "Space")
+    return {"experiment": Experiment(), "hidden": True}, "Predict what 2,000 steps at rate 1e-6 do."
+
+
+def move_prediction(lab):
+    move_predict_first(lab)
+    lab.wait_for_picture(draw_run(Experiment(), hidden=True))
+    lab.press(lab.button("diverges"), "Space")
+    return {"experiment": Experiment()}, "You said diverges: not this time. Crawls"
+
+
+def move_challenge(lab):
+    lab.choose("Challenge", "find the limit")
+    shown = {"experiment": CHALLENGES["find the limit"].begin, "reveal_limit": False}
+    return shown, "No run has diverged yet: raise the rate."
+
+
+def move_step(lab):
+    lab.press(lab.handle("Step"), "ArrowLeft")
+    return {"experiment": Experiment(), "step": 1999}, "Shown: step 1,999"
+
+
+def move_play(lab):
+    lab.press(lab.play_button(), "Enter")
+    lab.wait_for_text("Shown: step")
+    lab.press(lab.play_button(), "Enter")
+    wait_for(lambda: not lab.kernel.value("lab.play.playing"), "the animation to pause")
+    step = lab.kernel.value("lab.step.value")
+    return {"experiment": Experiment(), "step": step}, f"Shown: step {step:,}"
+
+
+def move_keep(lab):
+    lab.press(lab.button("Keep this run"), "Space")
+    return {"experiment": Experiment(), "earlier": (Experiment(),)}, "Crawls"
+
+
+def move_reset(lab):
+    lab.press(lab.button("Reset"), "Space")
+    return {"experiment": Experiment(), "hidden": True}, "Predict what"
+
+
+MOVES = {
+    "learning_rate": move_rate, "optimiser": move_optimiser, "momentum": move_momentum,
+    "basis": move_basis, "steps": move_steps, "start": move_start, "seed": move_seed,
+    "target": move_target, "reduction": move_reduction, "predict_first": move_predict_first,
+    "prediction": move_prediction, "challenge": move_challenge, "step": move_step,
+    "play": move_play, "keep": move_keep, "reset": move_reset,
+}
+
+
+def test_no_control_of_the_lab_is_forgotten():
+    assert set(MOVES) == controls(LearningRateLab())
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_each_control_of_the_lab_changes_what_it_should(open_lab, name):
+    before = open_lab.text(), open_lab.picture()
+    shown, said = MOVES[name](open_lab)
+    wanted = draw_run(**shown)
+    assert said not in before[0] or wanted != before[1]
+    open_lab.wait_for_picture(wanted)
+    assert said in open_lab.text()
+    assert open_lab.kernel.value("repr(lab.experiment)") == repr(shown["experiment"])
+
+
+def test_predict_answer_score(lab):
+    lab.press(lab.button("crawls"), "Enter")
+    lab.wait_for_picture(draw_run(Experiment()))
+    assert "Right. Crawls: 1 − ηλ = 0.99827" in lab.text()
+    assert "Score: 1 of 1." in lab.text()
+    lab.press(lab.handle("Learning rate"), *6 * ["PageUp"])  # 1e-6 times 10 ** 0.12
+    faster = Experiment(rate=1.318e-6)
+    lab.wait_for_picture(draw_run(faster, hidden=True))
+    assert "Score" not in lab.text()
+    lab.press(lab.button("converges"), "Enter")
+    lab.wait_for_picture(draw_run(faster))
+    assert descend(1.318e-6)[0][-1] > 1.01 * 8.81716541
+    assert "You said converges: not this time. Crawls" in lab.text()
+    assert "Score: 1 of 2." in lab.text()
+    assert lab.kernel.value("lab.score") == [1, 2]
+
+
+def test_challenge_is_judged_until_it_is_reached(open_lab):
+    lab = open_lab
+    lab.choose("Challenge", "make Legendre pay")
+    lab.wait_for_text("Not yet. Not within 1 % after 2,000 steps")
+    box = lab.root.locator("input[type=text]")
+    lab.press(box, "Control+A")
+    lab.page.keyboard.type("4.4e-4\n")
+    lab.wait_for_text("✓ Done. Reached: within 1 % after")
+    lab.wait_for_picture(draw_run(Experiment(basis="legendre", rate=4.4e-4)))
+
+
+def test_play_ends_at_the_last_step_and_starts_again(open_lab):
+    lab, few = open_lab, Experiment(steps=100)
+    lab.press(lab.handle("Steps"), "Home")
+    lab.wait_for_text("Crawls: 1 − ηλ = 0.99827 on the slowest mode, which leaves 84.1 %")
+    lab.press(lab.handle("Step"), "PageDown")
+    lab.wait_for_picture(draw_run(few, step=95, earlier=(Experiment(),)))
+    lab.press(lab.play_button(), "Enter")  # goes on from step 95
+    lab.wait_for_picture(draw_run(few, earlier=(Experiment(),)))
+    wait_for(lambda: not lab.kernel.value("lab.play.playing"), "the animation to end")
+    lab.press(lab.play_button(), "Enter")  # and now from the first step
+    lab.wait_for_text("Shown: step")
+    lab.press(lab.play_button(), "Enter")
+    wait_for(lambda: not lab.kernel.value("lab.play.playing"), "the animation to pause")
+    assert lab.kernel.value("lab.step.value") < 95
+
+
+def test_storm_of_slider_events_ends_on_the_right_picture(open_lab):
+    events = slider_storm(open_lab.handle("Learning rate"), count=200, seconds=2.0)
+    assert events == 200
+    rate = float(f"{1e-6 * 10 ** (200 * 0.004):.4g}")
+    open_lab.wait_for_picture(draw_run(Experiment(rate=rate)))
+    assert open_lab.kernel.value("lab.learning_rate.value") == rate == 6.31e-6
+    assert "Diverges: 1 − ηλ = −2.547" in open_lab.text()
+
+
+def test_question_is_answered_and_explained(notebook_12):
+    page, _ = notebook_12
+    answers = Widget(page, "Answer")  # the first question: is the limit halved, same, doubled?
+    answers.press(answers.button("A"), "Enter")
+    answers.wait_for_text("Not yet, A. The curvature halves; the limit is 2 divided by it.")
+    answers.press(answers.button("C"), "Space")
+    answers.wait_for_text("Right, C. Yes: half as many terms, half the curvature")
+
+
+# HandFit.
+
+
+@pytest.mark.parametrize("name", ["a (1)", "b (x)", "c (x²)", "d (x³)"])
+def test_each_slider_of_hand_fit_moves_curve_words_and_loss(fit, name):
+    fit.press(fit.handle(name), "PageUp", "PageUp", "ArrowRight")
+    place = "abcd".index(name[0])
+    coefficients = numpy.zeros(4)
+    coefficients[place] = 11 * (0.01, 0.01, 0.005, 0.005)[place]
+    fit.wait_for_picture(HandFit(start=coefficients).picture.value)
+    loss = ((cubic(coefficients, X) - numpy.sin(X)) ** 2).sum()
+    assert fit.kernel.value("fit.loss") == pytest.approx(loss)
+    assert f"Loss {loss:.5g}, {loss / 8.81716541:.3g} times the floor" in fit.text()
+    x, y = read_curve(fit.picture(), -3, 3)
+    assert len(x) > 300
+    numpy.testing.assert_allclose(y, cubic(coefficients, x), atol=0.04)
+
+
+def test_hand_fit_is_reset(fit):
+    fit.press(fit.handle("b (x)"), "End")
+    fit.wait_for_picture(HandFit(start=(0, 2, 0, 0)).picture.value)
+    fit.press(fit.button("Reset"), "Space")
+    fit.wait_for_picture(HandFit().picture.value)
+    assert fit.kernel.value("fit.coefficients") == [0, 0, 0, 0]
+    assert "Loss 999.5, 113 times the floor 8.817." in fit.text()
+
+
+def test_no_control_of_hand_fit_is_forgotten():
+    assert controls(HandFit()) == {"a", "b", "c", "d", "reset"}
+
+
+def test_goal_of_hand_fit_is_reached_by_keyboard(fit):
+    fit.press(fit.handle("b (x)"), *17 * ["PageUp"])
+    fit.press(fit.handle("d (x³)"), *4 * ["PageDown"], "ArrowRight")
+    fit.wait_for_text("The goal, under 20, is reached")
+    loss = ((cubic(numpy.array([0, 0.85, 0, -0.095]), X) - numpy.sin(X)) ** 2).sum()
+    assert fit.kernel.value("fit.loss") == pytest.approx(loss)
+    assert loss < 20
