@@ -16,6 +16,7 @@ from polylab.descent import LeastSquares
 from polylab.gradients import finite_difference_gradient
 from polylab.polynomial import BASES, features
 
+TRIAL_STEPS = 50  # when training is repeated
 CLOSE_TO_BEST = 1.05  # loss, as a multiple of the least loss
 
 
@@ -116,9 +117,9 @@ def _values(target, x):
     return reading.numbers
 
 
-def _other_problem(parts):
-    """Return features and y for three times as many points over the same range."""
-    x = numpy.linspace(parts["x"].min(), parts["x"].max(), 3 * len(parts["x"]))
+def _other_problem(parts, times):
+    """Return features and y for ``times`` as many points over the same range."""
+    x = numpy.linspace(parts["x"].min(), parts["x"].max(), int(times * len(parts["x"])))
     return features(x, parts["degree"], parts["basis"]), _values(parts["target"], x)
 
 
@@ -134,7 +135,7 @@ def _rate(parts, matrix):
 
 
 def _row_rate(parts, matrix, y, problem):
-    other, other_y = _other_problem(parts)
+    other, other_y = _other_problem(parts, 3)
     for data, summed in ((matrix, problem), (other, LeastSquares(other, other_y))):
         rate, limit = _rate(parts, data), summed.largest_stable_rate
         if rate >= limit:
@@ -173,7 +174,7 @@ def _floor(matrix, y):
 def _row_gradient(parts, matrix, y, problem):
     if not callable(parts["gradient"]):
         raise Refusal("", "`gradient` must be a function.", "")
-    for seed, (data, values) in enumerate(((matrix, y), _other_problem(parts))):
+    for seed, (data, values) in enumerate(((matrix, y), _other_problem(parts, 0.5))):
         coefficients = numpy.random.default_rng(70 + seed).normal(size=data.shape[1])
         wanted = finite_difference_gradient(
             lambda c, data=data, values=values: numpy.sum((data @ c - values) ** 2),
@@ -224,14 +225,14 @@ def _row_fresh(parts, matrix, y, problem):
         if not callable(parts[name]):
             raise Refusal("", f"`{name}` must be a function.", "")
         require_no_outside_data(parts[name], "")
-    for data, values in ((matrix, y), _other_problem(parts)):
+    for data, values in ((matrix, y), _other_problem(parts, 0.5)):
         summed = LeastSquares(data, values)
         rate = 0.5 * summed.largest_stable_rate
         start = numpy.random.default_rng(80).normal(size=data.shape[1])
         results = []
         for seed in range(2):
             arrays = data.copy(), values.copy(), start.copy()
-            value = call(parts["train"], *arrays, rate, 200, seed=seed).value
+            value = call(parts["train"], *arrays, rate, TRIAL_STEPS, seed=seed).value
             if not all(numpy.array_equal(now, then)
                        for now, then in zip(arrays, (data, values, start), strict=True)):
                 raise Refusal("", "`train` changes its input in place.", "")

@@ -21,7 +21,7 @@ matplotlib.use("agg")
 
 @pytest.fixture
 def short_patience(monkeypatch):
-    """Let code that never returns run for a moment instead of six seconds."""
+    """Let code that never returns run for a moment instead of five seconds."""
     monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.3)
 
 

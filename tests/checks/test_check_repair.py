@@ -508,6 +508,17 @@ def train_mean(x, y, start, rate, steps):
     return coefficients, losses
 
 
+@repaired("sum called mean")
+def train_mean_by_product(x, y, start, rate, steps):
+    features = numpy.vander(x, 4, increasing=True)
+    coefficients, losses = start.copy(), []
+    for _ in range(steps):
+        residual = features @ coefficients - y
+        losses.append(residual @ residual / len(x))
+        coefficients -= rate * numpy.mean(2 * residual[:, None] * features, axis=0)
+    return coefficients, losses
+
+
 @missed("sum called mean", "right for n = 2,000")
 def train_mean_of_2000(x, y, start, rate, steps):
     return train_mean(x, y, start, rate * len(x) / 2000, steps)
