@@ -87,7 +87,7 @@ def require_no_outside_data(answer, right):
         plural = len(names) > 1
         raise Refusal(
             right,
-            f"It also uses the global variable{'s' if plural else ''} {listed} from outside, so it "
+            f"It uses the global variable{'s' if plural else ''} {listed} from outside, so it "
             "computes with whatever was left there.",
             "use only the parameters and names made inside; then restart and run all.",
         )

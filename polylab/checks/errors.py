@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from polylab.checks.reading import learner_line, rebound_names
-from polylab.checks.verdict import Refusal
+from polylab.checks.verdict import NotAttempted, Refusal
 
 MISSING_DEVICE = "a device that this machine does not have"
 KNOWN_ERRORS = (
@@ -90,14 +90,16 @@ def explain_error(error, function):
     text = _error_text(error)
     line = learner_line(error.__traceback__, function)
     where = f", in {line}" if line else ""
+    if type(error) is NotImplementedError and "NotImplementedError" in line:
+        return NotAttempted(line)
     lost = "NoneType" in text and ".grad" in line
     if lost or "does not require grad and does not have a grad_fn" in text:
         names = rebound_names(function)
         if names:
             return Refusal(
                 "The first step runs.",
-                f"Then `{names[0]} = {names[0]} …` binds the name to a new tensor, and that one "
-                f"gets no gradient{where}.",
+                f"Its update, `{names[0]} = {names[0]} …`, binds the name to a new tensor, and "
+                f"that one gets no gradient{where}.",
                 "change the parameter in place instead of rebinding its name.",
             )
     if lost:

@@ -11,7 +11,7 @@ import numpy
 
 from polylab.checks.common import checker, require_choice, require_no_outside_data
 from polylab.checks.guard import call
-from polylab.checks.reading import is_a
+from polylab.checks.reading import is_a, modules_inside
 from polylab.checks.values import (
     close,
     describe,
@@ -206,24 +206,47 @@ def _make(answer):
 
     if is_a(answer, type) and torch.nn.Module in type.mro(answer)[1:]:
         require_no_outside_data(answer, "It is a class derived from torch.nn.Module.")
-        return call(answer).value
+        return _require_started(call(answer).value)
     if is_a(answer, torch.nn.Module):
         require_no_outside_data(answer, "It is a module.")
-        return answer
+        return _require_started(answer)
     came = "a class that is not derived from it" if is_a(answer, type) else describe(answer)
     raise Refusal("", f"A torch.nn.Module is wanted, {came} came.",
                   "hand over the class or an object of it.")
 
 
+REGISTERS = ("_parameters", "_buffers", "_modules")
+
+
+def _require_started(module):
+    if not all(register in vars(part) for _, part in modules_inside(module)
+               for register in REGISTERS):
+        raise Refusal("It is a class derived from torch.nn.Module.",
+                      "Its `__init__` does not start the module, so nothing can be registered.",
+                      "what must the first line of `__init__` call?")
+    return module
+
+
+def _tensors(module, register):
+    """Return the parameters or buffers of a module by name, without calling its methods."""
+    found = {}
+    for name, part in modules_inside(module):
+        for inner, tensor in vars(part)[register].items():
+            if tensor is not None and not any(tensor is known for known in found.values()):
+                found[f"{name}.{inner}".lstrip(".")] = tensor
+    return found
+
+
 @contextlib.contextmanager
 def _restored(module):
     """Put back everything that the checks change in a module and in the modules inside it."""
-    inside = ("_parameters", "_buffers", "_modules")
-    parts = [(part, dict(vars(part)), {name: dict(vars(part)[name]) for name in inside})
-             for part in module.modules()]
+    parts = [(part, dict(vars(part)), {name: dict(vars(part)[name]) for name in REGISTERS})
+             for _, part in modules_inside(module)]
+    buffers = [(tensor, tensor.detach().clone())
+               for tensor in _tensors(module, "_buffers").values()]
     tensors = [(tensor, tensor.data, tensor.requires_grad, tensor.grad)
-               for tensor in itertools.chain(module.parameters(), module.buffers())]
-    buffers = [(tensor, tensor.detach().clone()) for tensor in module.buffers()]
+               for tensor in (*_tensors(module, "_parameters").values(),
+                              *_tensors(module, "_buffers").values())]
     try:
         yield
     finally:
@@ -248,7 +271,7 @@ def _require_parameters(module, formula):
     import torch
 
     k = len(formula.names)
-    parameters = dict(module.named_parameters())
+    parameters = _tensors(module, "_parameters")
     frozen = [name for name, parameter in parameters.items() if not parameter.requires_grad]
     if frozen:
         raise Refusal(f"It has {len(parameters)} parameters.",
@@ -301,8 +324,8 @@ def _judge_formula(module, name):
     tries = []
     for seed, n in enumerate(POINTS):
         dtype = (torch.float32, torch.float64)[seed % 2]
-        call(module.to, dtype)
-        parameters = dict(module.named_parameters())
+        call(torch.nn.Module.to, module, dtype)
+        parameters = _tensors(module, "_parameters")
         orders = _orders(parameters, formula.names)
         short = str(dtype).removeprefix("torch.")
         numbers = random.normal(size=len(formula.names)).astype(short)
@@ -416,6 +439,10 @@ def _require_fair(tries, orders, formula):
     size = max(1.0, *(float(numpy.abs(one).max()) for one in allowed))
     counts = [sum(close(output, one, size, dtype) for output in outputs) for one in allowed]
     right = "Each of its outputs is an allowed one."
+    if DRAWS in counts:
+        extra = counts.index(DRAWS)
+        raise Refusal(right, f"In {DRAWS} calls there were always {extra} extra terms.",
+                      "is the number of terms drawn in forward, anew at each call?")
     missing = [str(extra) for extra, count in enumerate(counts) if count == 0]
     if missing:
         raise Refusal(right, f"In {DRAWS} calls there were never {' or '.join(missing)} extra "
@@ -433,14 +460,15 @@ def _judge_two_layers(module):
     import torch
 
     for seed, (batch, dtype) in enumerate(((64, torch.float32), (5, torch.float64))):
-        call(module.to, dtype)
+        call(torch.nn.Module.to, module, dtype)
         weights = _two_weights(module, dtype, seed)
         random = numpy.random.default_rng(30 + seed)
         short = str(dtype).removeprefix("torch.")
-        x = random.normal(size=(batch, SIZES[0])).astype(short)
+        # Wide, so that a bend far from 0, such as that of ReLU6, shows.
+        x = random.normal(scale=10, size=(batch, SIZES[0])).astype(short)
         output = _two_outputs(module, x, short)
         _compare_two(output, weights, x.astype(float), short)
-        _require_gradients(module, dict(module.named_parameters()), x, None)
+        _require_gradients(module, _tensors(module, "_parameters"), x, None)
     return "Right: two layers with a ReLU between them, and gradients reach all its parameters."
 
 
@@ -454,7 +482,7 @@ def _two_weights(module, dtype, seed):
               (hidden, last): ("w2", False), (last, hidden): ("w2", True),
               (hidden,): ("b1", False), (last,): ("b2", False)}
     weights = {"b1": numpy.zeros(hidden), "b2": numpy.zeros(last)}
-    for name, parameter in module.named_parameters():
+    for name, parameter in _tensors(module, "_parameters").items():
         shape = tuple(parameter.shape)
         if shape not in places or (places[shape][0] in weights and len(shape) == 2):
             raise Refusal("It is a module with parameters.", f"`{name}` has shape {shape}; two "

@@ -177,8 +177,32 @@ def _is_data(name, value):
 
 def _has_parameters(value):
     torch = sys.modules.get("torch")
-    is_module = torch is not None and is_a(value, torch.nn.Module)
-    return is_module and next(value.parameters(), None) is not None
+    return torch is not None and is_a(value, torch.nn.Module) and any(
+        vars(part).get("_parameters") for _, part in modules_inside(value))
+
+
+def modules_inside(module):
+    """Return a module and all modules in it, each with its name, without calling any method.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    list of (str, torch.nn.Module)
+        The module itself has the empty name, others such as "layers.0".
+    """
+    found, waiting = [], [("", module)]
+    while waiting:
+        name, part = waiting.pop(0)
+        if any(part is known for _, known in found):
+            continue
+        found.append((name, part))
+        waiting += [(f"{name}.{inner}".lstrip("."), child)
+                    for inner, child in vars(part).get("_modules", {}).items()
+                    if child is not None]
+    return found
 
 
 def libraries_used(answer):

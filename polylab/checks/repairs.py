@@ -29,6 +29,8 @@ from polylab.checks.values import (
 from polylab.checks.verdict import NotAttempted, Refusal
 
 RUN_AWAY = 1e3  # the last loss, as a multiple of the first
+CRAWLS = 0.05  # a rate, as a share of the largest stable one
+AT_THE_LIMIT = 1e-6  # distance from the largest stable rate, relative to it
 
 
 @dataclass(frozen=True)
@@ -197,22 +199,33 @@ def _read_pair(value):
 
 
 def _require_descent(coefficients, losses, x, y, start):
-    """Refuse a run that crawls, or whose losses are not those of a descent from the start."""
-    matrix = powers(x)
+    """Refuse what is not plain descent from the start, or crawls, or only just does not run away.
+
+    Plain descent shrinks mode i by (1 − rate λ_i) a step, so the slowest mode tells the rate,
+    and the rate tells all coefficients and losses.
+    """
+    matrix, steps = powers(x), len(losses)
     curvatures, directions = numpy.linalg.eigh(2 * matrix.T @ matrix)
     best = numpy.linalg.lstsq(matrix, y, rcond=None)[0]
-    wanted = numpy.linalg.norm(matrix @ start - y) ** 2
-    if abs(losses[0] - wanted) > 1e-6 * wanted:
-        raise Refusal("It descends.", "The first loss is not that of the start.",
-                      "the loss belongs to the prediction made in the same step.")
-    # Plain descent shrinks mode i by (1 − rate λ_i) a step: the slowest mode tells the rate.
-    shrunk = directions[:, 0] @ (coefficients - best) / (directions[:, 0] @ (start - best))
-    if shrunk > (1 - 0.05 * 2 * curvatures[0] / curvatures[-1]) ** len(losses):
+    before, after = directions.T @ (start - best), directions.T @ (coefficients - best)
+    shrunk = max(after[0] / before[0], 0.0)
+    rate = (1 - shrunk ** (1 / steps)) / curvatures[0]
+    ratio = rate * curvatures[-1] / 2
+    hint = "how close to 2/λmax may a rate safely be?"
+    if abs(ratio - 1) < AT_THE_LIMIT:
+        raise Refusal("It descends.", f"For n = {len(x):,} the rate is 2/λmax itself: the fastest "
+                      "mode swings for ever.", hint)
+    if ratio < CRAWLS:
         raise Refusal("It descends.", f"For n = {len(x):,} it crawls: the rate is below a "
-                      "twentieth of the largest stable one.",
-                      "how close to 2/λmax may a rate safely be?")
-    if losses[-1] < numpy.linalg.norm(matrix @ best - y) ** 2 * (1 - 1e-9):
-        raise Refusal("It descends.", "The last loss is below the least possible one.",
+                      "twentieth of the largest stable one.", hint)
+    factors = (1 - rate * curvatures)[None] ** numpy.arange(steps + 1)[:, None]
+    path = best + (factors * before) @ directions.T
+    wanted = numpy.linalg.norm(path @ matrix.T - y, axis=1) ** 2
+    if not numpy.allclose(coefficients, path[-1], rtol=0, atol=1e-6):
+        raise Refusal("It descends.", "Its coefficients are not those of plain descent at one "
+                      "constant rate.", "only the rate needed a repair.")
+    if not numpy.allclose(losses, wanted[:-1], rtol=1e-6):
+        raise Refusal("The coefficients are right.", "The losses are not theirs.",
                       "the loss belongs to the prediction made in the same step.")
 
 

@@ -581,6 +581,15 @@ def leans_on_a_blank_helper(coefficients, x, y):
     return helper_to_write(x)
 
 
+def not_implemented(coefficients, x, y):
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def test_the_stub_of_nbgrader_is_a_blank_too():
+    assert_not_attempted(check_gradient(not_implemented))
+
+
 def test_a_blank_in_a_helper_counts():
     assert_not_attempted(check_gradient(leans_on_a_blank_helper))
     line = helper_to_write.__code__.co_firstlineno + 1

@@ -113,7 +113,7 @@ EXPECTED = {
             "`return input()`. Hint: run that line alone with small numbers.",
     "talks": "Right: on 5 sets of points your gradient of the sum of squares agrees with finite "
              "differences.",
-    "global": "It takes (coefficients, x, y). It also uses the global variable `c` from outside, "
+    "global": "It takes (coefficients, x, y). It uses the global variable `c` from outside, "
               "so it computes with whatever was left there. Hint: use only the parameters and "
               "names made inside; then restart and run all.",
     "never returns": "It starts to run. It has not come back after several seconds. Hint: look "

@@ -114,6 +114,10 @@ def test_right_modules_pass(formula, answer):
     assert_passed(check_module(answer, formula))
 
 
+def test_names_of_methods_may_be_taken():
+    assert_passed(check_module(ShadowsParameters, "cubic"))
+
+
 def test_an_instance_keeps_its_numbers_dtype_gradients_and_mode():
     with torch.random.fork_rng():
         model = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0, 1)).eval()
@@ -172,6 +176,21 @@ class NotAParameter(Numbers):
 class NoInit(nn.Module):
     def __init__(self):
         self.a = nn.Parameter(torch.zeros(()))
+
+
+class NeverStarted(nn.Module):
+    def __init__(self):
+        self.width = 3
+
+    def forward(self, x):
+        return x
+
+
+class ShadowsParameters(Cubic):
+    def __init__(self):
+        super().__init__()
+        self.parameters = [self.a, self.b]
+        self.modules = self.to = self.named_parameters = None
 
 
 class Frozen(Cubic):
@@ -249,6 +268,7 @@ WRONG = (
     ("cubic", module(lambda s, x: s.a + 1 / 0), "ZeroDivisionError"),
     ("cubic", NotAParameter, "`d` is not a Parameter"),
     ("cubic", NoInit, "a parameter before it is a module", "`self.a = "),
+    ("cubic", NeverStarted, "does not start the module"),
     ("cubic", Frozen, "`d` does not require a gradient"),
     ("cubic", NeedsArguments, "TypeError", "missing 1 required positional argument"),
     ("cubic", PlainClass, "a class that is not derived from it came"),
@@ -285,6 +305,9 @@ WRONG = (
      "x⁵ comes without x⁴"),
     ("dynamic", type("Unfair", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x) + sum(
         s.e * x**k for k in range(4, random.choice([4, 4, 5, 6])))}), "a third each is wanted"),
+    ("dynamic", type("Fixed", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)
+                                           + s.e * x**4 + s.e * x**5}),
+     "always 2 extra terms", "drawn in forward"),
     ("dynamic", type("Never", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)}),
      "No gradient reaches `e`"),
     ("dynamic", Cubic, "4 learnable numbers", "5 are wanted"),
@@ -297,6 +320,12 @@ WRONG = (
     ("two layers", two_layers(lambda s, x: (x @ s.w1).abs() @ s.w2), "absolute values"),
     ("two layers", two_layers(lambda s, x: (x @ s.w1).tanh() @ s.w2), "tanh"),
     ("two layers", two_layers(lambda s, x: (x @ s.w1).sigmoid() @ s.w2), "sigmoid"),
+    ("two layers", nn.Sequential(nn.Linear(1000, 100), nn.ReLU6(), nn.Linear(100, 10)),
+     "does not compute"),
+    ("two layers", two_layers(lambda s, x: nn.functional.gelu(x @ s.w1) @ s.w2),
+     "does not compute"),
+    ("two layers", nn.Sequential(nn.Linear(1000, 100), nn.LeakyReLU(), nn.Linear(100, 10)),
+     "does not compute"),
     ("two layers", two_layers(lambda s, x: 2 * (x @ s.w1).relu() @ s.w2), "does not compute"),
     ("two layers", two_layers(lambda s, x: (x @ s.w1).relu()), "returns the hidden layer"),
     ("two layers", two_layers(lambda s, x: (x @ s.w1.detach()).relu() @ s.w2),

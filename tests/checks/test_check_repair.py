@@ -627,12 +627,23 @@ def train_at_the_limit_of_x(x, y, start, steps):
     return train_in_numpy(x, y, start, 2.04 / curvature(x)[-1], steps)
 
 
-@missed("rate too large", "The first loss is not that of the start")
+@missed("rate too large", "the rate is 2/λmax itself")
+def train_at_the_limit_itself(x, y, start, steps):
+    return train_in_numpy(x, y, start, 2 / curvature(x)[-1], steps)
+
+
+@missed("rate too large", "not those of plain descent")
 def train_from_elsewhere(x, y, start, steps):
     return train_in_numpy(x, y, 0 * start, 1 / curvature(x)[-1], steps)
 
 
-@missed("rate too large", "below the least possible")
+@missed("rate too large", "not those of plain descent")
+def train_towards_minus_y(x, y, start, steps):
+    _, losses = train_at_nine_tenths(x, y, start, steps)
+    return train_at_nine_tenths(x, -y, start, steps)[0], losses
+
+
+@missed("rate too large", "The losses are not theirs")
 def train_with_invented_losses(x, y, start, steps):
     coefficients, losses = train_at_nine_tenths(x, y, start, steps)
     return coefficients, [*losses[:-1], 0.0]
