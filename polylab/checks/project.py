@@ -95,7 +95,7 @@ def _problem(parts):
                       "numpy.linspace makes one.")
     if type(degree) is not int or not 1 <= degree <= 15:
         raise Refusal("", "`degree` must be a whole number from 1 to 15.", "start with 3.")
-    if basis not in BASES:
+    if type(basis) is not str or basis not in BASES:
         raise Refusal("", f"`basis` must be one of {', '.join(BASES)}.", "compare notebook 12.")
     if len(x) < 10 * (degree + 1):
         raise Refusal("", f"`x` holds {len(x)} points, too few for degree {degree}.",

@@ -5,6 +5,7 @@ import numpy
 import pytest
 import torch
 from matplotlib.figure import Figure
+from test_check_guard import JUNK
 
 from polylab.checks import check_project
 from polylab.polynomial import features
@@ -215,6 +216,16 @@ def test_a_missing_part_is_not_attempted(name):
         verdict = check_project(**{**project(), name: blank})
         assert not verdict.passed
         assert verdict.message == f"Not attempted yet: `{name}` still to be written."
+
+
+@pytest.mark.parametrize("name", ["target", "x", "degree", "basis", "derive_rate", "gradient",
+                                  "train", "coefficients", "ax"])
+def test_junk_in_any_part_is_refused(name):
+    for kind, junk in JUNK.items():
+        assert not check_project(**{**project(), name: junk}).passed, kind
+        if name in ("derive_rate", "gradient", "train"):
+            verdict = check_project(**project(**{name: lambda *inputs, junk=junk: junk}))
+            assert not verdict.passed, kind
 
 
 def test_an_unwritten_function_is_not_attempted():
