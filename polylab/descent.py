@@ -547,6 +547,14 @@ class Trajectory:
         return offsets
 
 
+def rate_text(rate, digits=4):
+    """Return a learning rate as text with at most so many digits, such as 3.558e-6."""
+    mantissa, exponent = f"{rate:.{digits - 1}e}".split("e")
+    if int(exponent) >= -1:
+        return f"{rate:.{digits}g}"
+    return f"{float(mantissa):.{digits}g}e{int(exponent)}"
+
+
 def _rmsprop(offsets, hessian, rates, alpha, eps):
     """Fill in ``offsets[1:]`` by torch.optim.RMSprop: s ← α s + (1 − α) g², θ ← θ − η g/(√s + ε).
 

@@ -609,12 +609,16 @@ TASKS = {
         near_misses=(
             NearMiss(lambda: 3995, "After 3,995 steps a little more than a thousandth is left.",
                      "round up, not down."),
-            NearMiss(lambda: 3999, "This takes ηλ for the loss of log size at a step.",
-                     "use the logarithm of 1 − ηλ itself."),
+            NearMiss(lambda: numpy.log(1e-3) / numpy.log(1 - 1e-6 * 1727.50065),
+                     "The equation is solved, but the answer is not a whole number of steps.",
+                     "after which whole step is a thousandth or less left for the first time?"),
+            NearMiss(lambda: 3999, "This puts ηλ where −ln(1 − ηλ) belongs; they are only nearly "
+                     "the same.", "use the logarithm of 1 − ηλ itself."),
             NearMiss(lambda: 1998, "This is when a thousandth of the loss is left.",
                      "the loss depends on the square of the amplitude."),
+            NearMiss(lambda: 3341, "This is the slow odd mode, with λ = 2065.98.",
+                     "which λ does the exercise name?"),
         ),
-        plain=True,
     ),
 }
 """Every task by name."""

@@ -8,7 +8,7 @@ from polylab.checks.common import checker, require_choice
 from polylab.checks.reading import is_a
 from polylab.checks.values import describe, read_numbers
 from polylab.checks.verdict import NotAttempted, Refusal
-from polylab.descent import LeastSquares
+from polylab.descent import LeastSquares, rate_text
 
 WANTED = ("stable", "largest stable", "best")
 NEARLY = 0.01  # how far, relative to it, a rate for the mean may be from n times the wanted one
@@ -16,7 +16,7 @@ N_HINT = "is the loss a sum or a mean, and which of them has the larger gradient
 
 
 @checker
-def check_learning_rate(answer, problem, wanted="stable", tolerance=0.01):
+def check_learning_rate(answer, problem, wanted="stable", tolerance=0.002):
     """Check a constant learning rate for plain gradient descent.
 
     Parameters
@@ -28,8 +28,9 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.01):
     wanted : {"stable", "largest stable", "best"}
         Any rate below the limit 2/λmax; the limit itself; or 2/(λmin + λmax), which shrinks
         the slowest mode fastest.
-    tolerance : float, default 0.01
-        How far from the wanted rate the answer may be, relative to it. Unused for "stable".
+    tolerance : float, default 0.002
+        How far from the wanted rate the answer may be, relative to it: enough for three digits, and
+        for the powers of x too little to take the best rate for the limit. Unused for "stable".
 
     Returns
     -------
@@ -46,8 +47,8 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.01):
     target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
     if abs(rate / target - 1) <= tolerance:
         what = "the limit of stability" if wanted == "largest stable" else "the best constant rate"
-        return f"Right: {rate:.4g} is {what}."
-    raise Refusal(f"{rate:.4g} is a positive number.",
+        return f"Right: {rate_text(rate)} is {what}."
+    raise Refusal(f"{rate_text(rate)} is a positive number.",
                   *_explain(rate, wanted, slow, fast, problem, tolerance))
 
 
@@ -68,7 +69,7 @@ def _read_rate(answer):
     if not numpy.isfinite(rate):
         raise Refusal("", f"A finite number is wanted, {rate} came.", "where does it come from?")
     if rate <= 0:
-        raise Refusal("It is a number.", f"{rate:.4g} is not positive, so no step would go "
+        raise Refusal("It is a number.", f"{rate_text(rate)} is not positive, so no step would go "
                       "downhill.", "a learning rate is the length of a step.")
     return rate
 
@@ -81,7 +82,7 @@ def _curvatures(problem):
 def _judge_stable(rate, limit, n):
     ratio = rate / limit
     if ratio < 1 - 1e-12:
-        return f"Right: {rate:.4g} is below the limit, so the loss falls at every step."
+        return f"Right: {rate_text(rate)} is below the limit, so the loss falls at every step."
     hint = "the limit follows from the largest eigenvalue of the Hessian."
     if n is not None and abs(ratio / n - 1) <= NEARLY:
         wrong, hint = f"It is {n:,} times too large: this is the rate for the mean.", N_HINT
@@ -89,7 +90,7 @@ def _judge_stable(rate, limit, n):
         wrong = f"It is {100 * (ratio - 1):.2g} % above the limit, so the coefficients run away."
     else:
         wrong = f"It is {_times(ratio)} the limit of stability, so the coefficients run away."
-    raise Refusal(f"{rate:.4g} is a positive number.", wrong, hint)
+    raise Refusal(f"{rate_text(rate)} is a positive number.", wrong, hint)
 
 
 def _times(ratio):

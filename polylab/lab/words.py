@@ -4,7 +4,7 @@ import math
 
 import numpy
 
-from polylab.descent import NEAR
+from polylab.descent import NEAR, rate_text
 
 OUTCOME_MEANINGS = {
     "converges": "the loss ends within 1 % of the best possible",
@@ -127,11 +127,3 @@ def number(value):
     digits = 3 if gap == 0 else min(9, max(3, 2 - math.floor(math.log10(gap))))
     text = f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.3g}"
     return text.replace("-", "−")
-
-
-def rate_text(rate, digits=4):
-    """Return a learning rate as text with at most so many digits, such as 3.558e-6."""
-    mantissa, exponent = f"{rate:.{digits - 1}e}".split("e")
-    if int(exponent) >= -1:
-        return f"{rate:.{digits}g}"
-    return f"{float(mantissa):.{digits}g}e{int(exponent)}"

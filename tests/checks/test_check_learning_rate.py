@@ -39,6 +39,24 @@ def test_rounded_rates_pass_within_the_tolerance(rate, wanted, tolerance):
     assert_passed(check_learning_rate(rate, POWERS, wanted, tolerance))
 
 
+@pytest.mark.parametrize("count", [500, 2000])
+def test_without_a_tolerance_three_digits_pass_and_neighbours_of_the_limit_do_not(count):
+    x, y = sine_samples(count)
+    problem = LeastSquares(features(x), y)
+    curvatures = numpy.linalg.eigvalsh(2 * features(x).T @ features(x))
+    limit, best = 2 / curvatures[-1], 2 / (curvatures[0] + curvatures[-1])
+    assert_passed(check_learning_rate(float(f"{limit:.2e}"), problem, "largest stable"))
+    assert_refused(check_learning_rate(best, problem, "largest stable"), "the best rate")
+    assert_refused(check_learning_rate(limit, problem, "best"), "the largest stable rate")
+    # Four times the limit of four times as many points: runs at this rate diverge.
+    assert_refused(check_learning_rate(1.0089 * limit, problem, "largest stable"), "too large")
+
+
+def test_rates_are_written_as_in_the_text_of_the_course():
+    assert check_learning_rate(1e-6, POWERS).message.startswith("Right: 1e-6 is below")
+    assert "3.558e-6 is the limit" in check_learning_rate(LIMIT, POWERS, "largest stable").message
+
+
 N = 2000
 WRONG = (
     ("stable", 3.56e-6, "0.058 % above the limit"),
