@@ -12,7 +12,7 @@ from polylab.checks.common import (
     require_choice,
     require_function,
 )
-from polylab.checks.slopes import NAMES, make_mistakes, term_sizes
+from polylab.checks.slopes import NAMES, make_mistakes, slope, term_sizes
 from polylab.checks.trials import make_trials
 from polylab.checks.values import (
     close,
@@ -25,6 +25,7 @@ from polylab.checks.values import (
     to_library,
 )
 from polylab.checks.verdict import Refusal
+from polylab.data import FIRST_GUESS
 from polylab.gradients import finite_difference_gradient, squared_error
 
 RUNS = "It returns four finite numbers, one for each coefficient."
@@ -156,6 +157,15 @@ def _diagnose(answer, trials, given, wanted, scales, correct, loss):
                  for scale, guess in zip(scales, guesses, strict=True)]
         if _explains(guesses, given, sizes, trials):
             raise Refusal(RUNS, mistake.wrong(trials[0].n), mistake.hint)
+    if all(fine for trial, fine in zip(trials, correct, strict=True) if trial.dtype == "float64"):
+        raise Refusal("With float64 data it is right.",
+                      "With float32 data it is off by more than rounding.",
+                      "is there a difference of two large, nearly equal numbers?")
+    begin = numpy.array(FIRST_GUESS)
+    if _explains([slope(begin, *trial.exact()[1:]) * _share(trial, loss) for trial in trials],
+                 given, scales, trials):
+        raise Refusal(RUNS, "It is the gradient at FIRST_GUESS, whatever `coefficients` come in.",
+                      "which parameter says where the gradient is wanted?")
     exact = [(trial.n, fine) for trial, fine in zip(trials, correct, strict=True)
              if trial.dtype == "float64"]
     good = sorted(n for n, fine in exact if fine)

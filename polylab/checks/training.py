@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 
@@ -27,11 +27,13 @@ from polylab.checks.values import (
     to_library,
 )
 from polylab.checks.verdict import Refusal
+from polylab.data import FIRST_GUESS
 from polylab.descent import LeastSquares
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 RUNS = "It returns four finite coefficients."
 STEP = "forward, loss, zero, backward, step: which of the five is missing or in the wrong place?"
+STEP_BY_HAND = "forward, loss, backward, step: which of the four is missing or in the wrong place?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,8 @@ def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", also=No
                           "array on the way is made in float32.",
                           "make new arrays with the dtype of the data.")
     else:
-        _diagnose(answer, runs, paths, given, optimiser)
+        _diagnose(answer, runs, paths, given, optimiser,
+                  STEP if library == "torch" else STEP_BY_HAND)
     seconds = [second for _, second in results]
     if also == "losses":
         _compare_losses(seconds, runs, paths)
@@ -319,11 +322,11 @@ def _is_explained_by(change, given, runs):
     return all(_agree(change(runs[i])[-1], given[i], runs[i]) for i in order)
 
 
-def _diagnose(answer, runs, paths, given, optimiser):
+def _diagnose(answer, runs, paths, given, optimiser, order):
     wanted = [path[-1] for path in paths]
     if _explains([run.start for run in runs], given, runs):
-        raise Refusal(RUNS, "They are those of the start: no update was made.", STEP)
-    for change, sentence, hint in _other_runs(runs, optimiser):
+        raise Refusal(RUNS, "They are those of the start: no update was made.", order)
+    for change, sentence, hint in _other_runs(runs, optimiser, order):
         if _is_explained_by(change, given, runs):
             raise Refusal(RUNS, sentence, hint)
     for mistake in make_mistakes(runs[0].loss):
@@ -343,7 +346,7 @@ def _diagnose(answer, runs, paths, given, optimiser):
             if _agree(right, numbers, run)]
     if good and len({run.steps for run in good}) == 1 and good[0].steps == 1:
         raise Refusal("The first update is right.", "From the second update on it goes astray.",
-                      STEP)
+                      order)
     sizes = sorted({len(run.x) for run in good})
     if good and not {len(run.x) for run in runs if run not in good} & set(sizes):
         raise Refusal(f"It is right for n = {', '.join(f'{n:,}' for n in sizes)}.",
@@ -360,7 +363,7 @@ def _diagnose(answer, runs, paths, given, optimiser):
                   "do one step by hand and print the gradient.")
 
 
-def _other_runs(runs, optimiser):
+def _other_runs(runs, optimiser, order):
     """Return (change, sentence, hint) for every training run that learners write by mistake."""
     found = [
         (lambda run: follow(run, optimiser, steps=run.steps - 1),
@@ -372,9 +375,12 @@ def _other_runs(runs, optimiser):
          "which lines belong inside the loop, by their indentation?"),
         (lambda run: follow(run, optimiser, _accumulated(run)),
          f"The gradients accumulate: in step {runs[0].steps} it used the sum of "
-         f"{runs[0].steps} gradients, because nothing is set back to zero.", STEP),
+         f"{runs[0].steps} gradients, because nothing is set back to zero.", order),
         (lambda run: follow(run, optimiser, _frozen(run)),
-         "Every step uses the gradient of the first: the prediction is not made anew.", STEP),
+         "Every step uses the gradient of the first: the prediction is not made anew.", order),
+        (lambda run: follow(replace(run, start=numpy.array(FIRST_GUESS)), optimiser),
+         "They begin at FIRST_GUESS, whatever `start` is.",
+         "which parameter says where to begin?"),
         (_best,
          "They are the best possible ones; wanted are those after `steps` updates.",
          "follow the descent step by step."),
@@ -382,7 +388,11 @@ def _other_runs(runs, optimiser):
          "They are right, but in reverse order, that of x³ first.",
          "the course always puts the constant first."),
     ]
-    if optimiser != "sgd":
+    if optimiser == "sgd":
+        found.append((_one_after_another,
+                      "The coefficients move one after the other: b already sees the new a, and "
+                      "so on.", "all four slopes belong to the same prediction."))
+    else:
         found.append((lambda run: follow(run, "sgd"),
                       f"They are those of plain descent: {optimiser} is not in use.",
                       "which optimiser is made, and with which arguments?"))
@@ -430,6 +440,16 @@ def _accumulated(run):
 def _frozen(run):
     first = _right(run)(run.exact()[2])
     return lambda coefficients: first
+
+
+def _one_after_another(run):
+    right, path = _right(run), [run.exact()[2]]
+    for _ in range(run.steps):
+        coefficients = path[-1].copy()
+        for k in range(4):
+            coefficients[k] -= run.rate * right(coefficients)[k]
+        path.append(coefficients)
+    return numpy.array(path)
 
 
 def _masked(run, k):
