@@ -217,9 +217,27 @@ def _places(nodes, edges):
         if node not in rows:
             below = [rows[b] for a, b in edges if a is node]
             rows[node] = sum(below) / len(below)
+    _spread(nodes, edges, depth, rows)
     last = max(depth.values())
     return {node: (last - depth[node] if not hasattr(node, "variable") else 0.0, rows[node])
             for node in nodes}
+
+
+def _spread(nodes, edges, depth, rows):
+    """Move apart operations that would lie on one another, each with those that feed only it."""
+    met = {}
+    for node in nodes:
+        if not hasattr(node, "variable"):
+            met.setdefault((depth[node], rows[node]), []).append(node)
+    for (_, row), group in met.items():
+        for number, node in enumerate(group):
+            shift = (len(group) - 1) / 2 - number
+            chain = [node] if len(group) > 1 else []
+            while chain:
+                node = chain.pop()
+                rows[node] = row + 0.8 * shift
+                chain = [b for a, b in edges if a is node and rows[b] == row
+                         and not hasattr(b, "variable") and sum(c is b for _, c in edges) == 1]
 
 
 def _bend(end, start, places):

@@ -60,6 +60,8 @@ class Task:
         How far a number may be from the wanted one, relative to it. If left out: rounding only.
     plain : bool, default False
         The answer must be a Python number: an array or tensor of shape () is refused.
+    as_array : bool, default False
+        The answer must be an array or tensor: a tuple or list of numbers is refused.
     in_place : bool, default False
         The function must change its first argument; what it returns does not matter.
     shares : bool, optional
@@ -81,6 +83,7 @@ class Task:
     near_misses: tuple[NearMiss, ...] = ()
     tolerance: float | None = None
     plain: bool = False
+    as_array: bool = False
     in_place: bool = False
     shares: bool | None = None
     choices: tuple[str, ...] = ()
@@ -423,7 +426,13 @@ TASKS = {
         wanted=lambda values, x: numpy.array(values, dtype=x.dtype),
         inputs=_values_and_vector,
         library="torch",
+        as_array=True,
         hint="`torch.tensor` takes `dtype` and `device`, and `x` knows its own.",
+        near_misses=(
+            NearMiss(lambda values, x: numpy.array(values, dtype=numpy.float32).astype(x.dtype),
+                     "For float64 data digits are lost: the numbers were made in float32 first.",
+                     "name the dtype where the tensor is made, not afterwards."),
+        ),
     ),
     # --- 05 Let autograd find the gradient --------------------------------------------------
     "three_times_back": Task(
@@ -471,6 +480,7 @@ TASKS = {
         wanted=lambda weight, bias: numpy.insert(weight[0], 0, bias[0]),
         inputs=_weight_and_bias,
         library="torch",
+        as_array=True,
         hint="the constant is the bias; the weights follow the powers x, x², …",
         near_misses=(
             NearMiss(lambda weight, bias: numpy.append(weight[0], bias[0]),

@@ -135,6 +135,18 @@ def test_arrow_bends_around_a_node_on_its_way(ax):
     assert sorted(styles) == ["arc3", "arc3", "arc3", "arc3,rad=0.25", "arc3,rad=0.25"]
 
 
+def test_no_box_of_the_graph_hides_another(ax):
+    e = torch.tensor(1.0, requires_grad=True)
+    first = e * 2
+    plot_graph(ax, (5 * first**3 - 3 * first).exp(), {"e": e})
+    places = [text.get_position() for text in ax.texts if text.get_text()]
+    assert len(places) == 7
+    apart = [abs(row - other) for i, (column, row) in enumerate(places)
+             for at, other in places[:i] if at == column]
+    assert apart
+    assert min(apart) >= 0.8
+
+
 def test_nothing_global_changes(ax):
     before = dict(matplotlib.rcParams)
     plot_fit(ax, X, Y, Y, Y)

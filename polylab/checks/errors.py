@@ -35,6 +35,21 @@ KNOWN_ERRORS = (
         "which tensors must require a gradient, and does the forward pass use them?",
     ),
     (
+        "'float' object has no attribute 'backward'",
+        "The loss is a plain Python number, which has no graph to go back through",
+        "`.item()` takes the number out of the tensor; use it only to print or to store.",
+    ),
+    (
+        "returned an invalid gradient",
+        "Backward returns a gradient whose shape is not that of the input of forward",
+        "one number for each number of x: nothing is summed there.",
+    ),
+    (
+        "save_for_backward can only save variables",
+        "`save_for_backward` is given something that is no tensor",
+        "`inputs` is a tuple; save what stands in it.",
+    ),
+    (
         "on Tensor that requires grad",
         "A tensor that still belongs to the graph is handed to NumPy",
         "to store a number take the number only, not its history: `.item()` is missing.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -117,16 +119,35 @@ def _require_function_class(answer):
         if name in own and type(member) is not staticmethod:
             raise Refusal("It is derived from torch.autograd.Function.",
                           f"`{name}` is not a static method.", "which decorator is missing?")
+    _require_arguments_of_forward(answer, "setup_context" in own)
     require_no_outside_data(answer, "It is derived from torch.autograd.Function.")
+
+
+def _require_arguments_of_forward(answer, has_context):
+    forward = next(vars(part)["forward"] for part in type.mro(answer) if "forward" in vars(part))
+    if not is_a(forward.__func__, types.FunctionType):
+        return
+    code, defaults = forward.__func__.__code__, len(forward.__func__.__defaults__ or ())
+    fits = code.co_argcount - defaults <= (1 if has_context else 2) <= code.co_argcount
+    if fits or code.co_flags & inspect.CO_VARARGS:
+        return
+    given = ("Beside a `setup_context` it is given x alone" if has_context
+             else "Without a `setup_context` it is given ctx and x")
+    came = "1 argument" if code.co_argcount == 1 else f"{code.co_argcount} arguments"
+    raise Refusal(f"`forward` takes {came}.", f"{given}.",
+                  "compare the three methods with those of LegendreThree, one by one.")
 
 
 def _run(answer, shape, seed):
     """Make two forward passes, then go backward through the first."""
+    import torch
+
     dtype = "float32" if seed % 2 else "float64"
     random = numpy.random.default_rng(60 + seed)
     x, other, upstream = (random.normal(0, 1.2, shape).astype(dtype) for _ in range(3))
     if x.size > 2:
         x.flat[::4] = 0
+        x.flat[1::4] *= 1e-12  # close to 0 is not 0
     given, spare = (to_library(array, "torch") for array in (x, other))
     above = to_library(upstream, "torch")
 
@@ -134,22 +155,29 @@ def _run(answer, shape, seed):
         handed = given.requires_grad_().clone()
         value = answer.apply(handed)
         answer.apply(spare)
-        if value.requires_grad and value.shape == above.shape:
+        connected = type(value) is torch.Tensor and value.requires_grad
+        if connected and value.shape == above.shape:
             value.backward(above)
-        return value, given.grad, value.requires_grad, handed.detach().numpy()
+        return value, given.grad, connected, handed.detach().numpy()
 
-    value, gradient, connected, handed = call(both_ways).value
+    value, gradient, connected, handed = call(both_ways, owner=answer).value
+    if value is None:
+        raise Refusal("", "Forward returns None.",
+                      "either `return` is missing, or what stands behind it is None.")
     reading = read_numbers(value, "a tensor")
     require_shape(reading, shape)
     require_finite(reading, "its values")
+    require_kind(reading, "torch")
     if not connected:
         raise Refusal("Forward runs.", "Its result is not part of the graph, so backward is never "
                       "called.", "forward should return a new tensor.")
-    require_kind(reading, "torch")
     require_precision(reading, dtype, "torch")
     if not numpy.array_equal(handed, x):
         raise Refusal("Forward runs.", "Its input changed in place.",
                       "make a new tensor for the result.")
+    if not numpy.array_equal(above.numpy(), upstream):
+        raise Refusal("Backward runs.", "It changes the gradient from above in place, and other "
+                      "boxes of the graph may still need that.", "make a new tensor.")
     if gradient is None:
         raise Refusal("Forward runs.", "Backward returns None, so no gradient arrives.",
                       "backward returns one gradient for each input of forward.")
@@ -208,9 +236,10 @@ def _compare_gradients(passes, curve):
          "itself, not by its derivative.", paper),
         (lambda run: run.upstream * curve.derivative(curve.value(run.x)), "Backward takes the "
          "derivative at the output; it belongs at the input.", context),
-        (lambda run: run.upstream * numpy.heaviside(run.x, 1) if curve is CURVES["relu"]
-         else numpy.nan, "At exactly 0 backward returns 1, as clamp does; a ReLU returns 0.",
-         "is 0 on the side that is kept or on the side that is cut?"),
+        *((lambda run, at_zero=at_zero: run.upstream * numpy.heaviside(run.x, at_zero)
+           if curve is CURVES["relu"] else numpy.nan, f"At exactly 0 backward returns {said}; a "
+           "ReLU returns 0.", "is 0 on the side that is kept or on the side that is cut?")
+          for at_zero, said in ((1, "1, as clamp does"), (0.5, "½"))),
     ):
         if _agree(passes, "gradient", compute):
             raise Refusal(right, sentence, hint)

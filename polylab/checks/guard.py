@@ -75,7 +75,7 @@ class Sink(io.TextIOBase):
         return "".join(self.kept)
 
 
-def call(function, *arguments, seed=0):
+def call(function, *arguments, seed=0, owner=None):
     """Call ``function(*arguments)`` with everything around it protected.
 
     Parameters
@@ -86,6 +86,8 @@ def call(function, *arguments, seed=0):
         Handed over as they are; make fresh ones for every call.
     seed : int, default 0
         The state of the random generators of random, NumPy and torch during the call.
+    owner : object, optional
+        Whose lines are shown when something is raised, where that is not ``function`` itself.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def call(function, *arguments, seed=0):
         except BaseException as error:
             if pressed:
                 raise KeyboardInterrupt from None
-            refusal = explain_error(error, function)
+            refusal = explain_error(error, function if owner is None else owner)
             raise refusal from None
     return Call(value, sink.text(), tuple(str(warning.message) for warning in warned))
 
@@ -302,7 +304,8 @@ def quiet(sink):
         from IPython.core.displaypub import CapturingDisplayPublisher
 
         replaced.append((shell, "display_pub", CapturingDisplayPublisher()))
-        replaced.append((type(shell), "ask_exit", _refuse_to_exit))
+        if hasattr(type(shell), "ask_exit"):  # shells inside another program have none
+            replaced.append((type(shell), "ask_exit", _refuse_to_exit))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -64,7 +64,7 @@ def _judge_value(answer, question):
         return
     for miss in question.near_misses:
         if _compare(answer, miss.answer(), question, "float64") is None:
-            raise Refusal(f"It is {_name(wanted)}, as wanted.", miss.wrong, miss.hint)
+            raise Refusal(_as_wanted(wanted), miss.wrong, miss.hint)
     raise Refusal(*problem, question.hint)
 
 
@@ -76,7 +76,7 @@ def _examine(answer, wanted, question):
         return "", _shape_sentence(reading, target)
     require_finite(reading, "them")
     wrong = question.accepts(reading.numbers)
-    return (f"It is {_name(wanted)}, as wanted.", wrong) if wrong else None
+    return (_as_wanted(wanted), wrong) if wrong else None
 
 
 # --- functions ------------------------------------------------------------------------------
@@ -193,7 +193,8 @@ def _compare_word(given, wanted, question):
         return "", f"A word is wanted, {describe(given)} came."
     word = given.strip().casefold()
     if question.choices and word not in [choice.casefold() for choice in question.choices]:
-        listed = " or ".join(f'"{choice}"' for choice in question.choices)
+        *first, last = (f'"{choice}"' for choice in question.choices)
+        listed = f"{', '.join(first)} or {last}"
         return "It is a word, as wanted.", f"It is not one of the choices: {listed}."
     if word != wanted.casefold():
         return "It is one of the words to choose from.", "It is not the right one."
@@ -218,8 +219,9 @@ def _compare_tuple(given, wanted, question, dtype):
     if any(part is ... for part in given):
         raise NotAttempted("the answer still holds `...`")
     if len(given) != len(wanted):
-        return (f"It is {_name(wanted)}, as wanted.",
-                f"It has {len(given)} parts; {len(wanted)} are wanted.")
+        parts = "1 part" if len(given) == 1 else f"{len(given)} parts"
+        return "It holds several values, as wanted." if len(given) > 1 else "", (
+            f"It has {parts}; {len(wanted)} are wanted.")
     for position, (part, right) in enumerate(zip(given, wanted, strict=True)):
         problem = _compare(part, right, question, dtype)
         if problem is not None:
@@ -232,8 +234,13 @@ def _compare_tuple(given, wanted, question, dtype):
 def _compare_numbers(given, wanted, question, dtype):
     if type(given) is bool:
         return "", f"{_name(wanted).capitalize()} is wanted, a bool came."
+    if question.inputs is None and not _may_hold_numbers(given):
+        return "", f"{_name(wanted).capitalize()} is wanted, {describe(given)} came."
     reading = read_numbers(given, _name(wanted))
     target = numpy.asarray(wanted)
+    if question.as_array and reading.kind not in ("array", "tensor"):
+        kind = "a tensor" if question.library == "torch" else "an array"
+        return "It runs.", f"It returns {describe(given)}, not {kind}."
     if question.plain and reading.kind != "number" and type(given) is not numpy.float64:
         return ("It runs.", f"It is {describe(given)}, not a plain Python number: `.item()` is "
                 "missing.")
@@ -245,6 +252,9 @@ def _compare_numbers(given, wanted, question, dtype):
         problem = _compare_dtype(reading, target, dtype, question)
         if problem:
             return problem
+    if question.inputs is None and not numpy.isfinite(reading.numbers).all():
+        return "", "It is nan or infinite." if not target.ndim else (
+            "Some of its numbers are nan or infinite.")
     require_finite(reading, "them")
     exact = target.astype(numpy.float64)
     if question.tolerance is not None:
@@ -294,6 +304,19 @@ def _wrong_numbers(given, wanted, allowed, off):
     if given.ndim and not off.all():
         return right, f"{int(off.sum())} of its {given.size} numbers are wrong."
     return right, "The value is wrong." if not given.ndim else "The numbers are wrong."
+
+
+def _may_hold_numbers(value):
+    """Return whether a value is of a kind that is read, so that what is wrong with it is told."""
+    torch = sys.modules.get("torch")
+    tensors = () if torch is None else (torch.Tensor, torch.nn.Parameter)
+    return value is ... or type(value) in (int, float, tuple, list, *tensors) or is_a(
+        value, (numpy.ndarray, numpy.generic))
+
+
+def _as_wanted(wanted):
+    return (f"It has {len(wanted)} parts, as wanted." if type(wanted) is tuple
+            else f"It is {_name(wanted)}, as wanted.")
 
 
 def _name(wanted):

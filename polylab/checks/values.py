@@ -139,7 +139,7 @@ def describe(value):
 
 def _hint_for(value):
     if value is None:
-        return "a function hands its result back with `return`."
+        return "either `return` is missing, or what stands behind it is None."
     if is_a(value, types.GeneratorType):
         return "use `return`, not `yield`."
     if is_a(value, (types.FunctionType, types.MethodType)):

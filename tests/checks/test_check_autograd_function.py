@@ -120,6 +120,58 @@ class ForgetsToSave(OldStyle):
         return legendre(x)
 
 
+class SavesTuple(function(legendre, legendre_slope)):
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs)
+
+
+class WithDefault(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor=0.5):
+        ctx.save_for_backward(x)
+        return factor * (5 * x**3 - 3 * x)
+
+    @staticmethod
+    def backward(ctx, above):
+        return above * legendre_slope(ctx.saved_tensors[0])
+
+
+class ForwardReturnsNone(OldStyle):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+
+
+class ForwardReturnsArray(OldStyle):
+    @staticmethod
+    def forward(ctx, x):
+        return legendre(x).numpy()
+
+
+class NoContext(torch.autograd.Function):
+    @staticmethod
+    def forward(x):
+        return legendre(x)
+
+    @staticmethod
+    def backward(ctx, above):
+        return above
+
+
+class TooMuchContext(OldStyle):
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+
+class ChangesAbove(OldStyle):
+    @staticmethod
+    def backward(ctx, above):
+        above *= legendre_slope(ctx.saved_tensors[0])
+        return above
+
+
 scale = 1.5
 
 
@@ -163,13 +215,24 @@ WRONG = (
     ("legendre 3", NoBackward, "It has no `backward`"),
     ("legendre 3", NotStatic, "`backward` is not a static method"),
     ("legendre 3", ReturnsNone, "returns None"),
-    ("legendre 3", ForgetsToSave, "ValueError"),
+    ("legendre 3", ForgetsToSave, "ValueError", "`(x,) = ctx.saved_tensors`"),
+    ("legendre 3", function(legendre, legendre_slope, lambda above, slope: (above * slope).sum()),
+     "shape is not that of the input"),
+    ("legendre 3", SavesTuple, "`inputs` is a tuple"),
+    ("legendre 3", ForwardReturnsNone, "Forward returns None"),
+    ("legendre 3", ForwardReturnsArray, "a NumPy array"),
+    ("legendre 3", NoContext, "takes 1 argument", "Without a `setup_context`"),
+    ("legendre 3", TooMuchContext, "takes 2 arguments", "it is given x alone"),
+    ("legendre 3", ChangesAbove, "changes the gradient from above in place"),
     ("legendre 3", LeansOnGlobal, "global variable `scale`"),
     ("legendre 3", InFloat32, "float64 went in, float32 came back"),
     ("legendre 3", function(lambda x: legendre(x).sum(), legendre_slope), "shape"),
     ("legendre 3", function(lambda x: legendre(x) / 0, legendre_slope), "nan or infinite"),
     ("relu", function(lambda x: x.clamp(min=0), lambda x: (x >= 0).to(x.dtype)),
      "At exactly 0 backward returns 1"),
+    ("relu", function(lambda x: x.clamp(min=0), lambda x: (x.sign() + 1) / 2),
+     "At exactly 0 backward returns ½"),
+    ("relu", function(lambda x: x.clamp(min=0), lambda x: x > 1e-6), "not its derivative"),
     ("relu", function(torch.abs, torch.sign), "does not compute max(x, 0)"),
     ("cube", function(lambda x: x**3, lambda x: 3 * x), "not its derivative"),
     ("sine", function(torch.sin, lambda x: -torch.cos(x)), "sign of backward is flipped"),
@@ -190,6 +253,10 @@ def test_every_mistake_is_refused_with_its_own_diagnosis(case):
     verdict = check_autograd_function(answer, formula)
     assert_refused(verdict, *fragments)
     assert check_autograd_function(answer, formula) == verdict
+
+
+def test_an_argument_with_a_default_may_follow():
+    assert_passed(check_autograd_function(WithDefault, "legendre 3"))
 
 
 def test_what_a_class_remembers_is_put_back():

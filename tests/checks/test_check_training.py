@@ -345,6 +345,13 @@ def no_grad_needed(x, y, start, rate, steps):
     return coefficients
 
 
+def loss_is_a_number(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    loss = (cubic(coefficients, x) - y).pow(2).sum().item()
+    loss.backward()
+    return coefficients
+
+
 def hands_tensor_to_numpy(x, y, start, rate, steps):
     coefficients = autograd(x, y, start, rate, steps)
     return coefficients.numpy()
@@ -386,6 +393,7 @@ def trains_the_start(x, y, start, rate, steps):
 
 
 WRONG_TORCH = (
+    ("sgd", loss_is_a_number, "The loss is a plain Python number", "`loss.backward()`"),
     ("sgd", not_zeroed, "gradients accumulate", "in step 3 it used the sum of 3 gradients"),
     ("sgd", zeroed_too_early, "no update was made"),
     ("sgd", inside_the_graph, "inside the graph", "`coefficients -= rate * coefficients.grad`"),
