@@ -143,7 +143,13 @@ def _row_rate(parts, matrix, y, problem):
     rate = _rate(parts, matrix)
     if rate == _rate(parts, other):
         raise Refusal("", f"It is {rate:.3g} for other data too: written down, not derived.", "")
-    return f"{rate:.3g} is below {problem.largest_stable_rate:.3g}, and it follows the data."
+    return f"{_below(rate, problem.largest_stable_rate)}, and it follows the data."
+
+
+def _below(rate, limit):
+    """Write a rate and its limit with as few digits as tell them apart."""
+    texts = ((f"{rate:.{digits}g}", f"{limit:.{digits}g}") for digits in range(3, 18))
+    return " is below ".join(next(pair for pair in texts if pair[0] != pair[1]))
 
 
 def _row_loss(parts, matrix, y, problem):
@@ -185,8 +191,18 @@ def _row_gradient(parts, matrix, y, problem):
         size = 2 * numpy.abs(data).T @ (numpy.abs(data) @ numpy.abs(coefficients)
                                         + numpy.abs(values))
         if not (numpy.abs(reading.numbers - wanted) <= 1e-6 * size).all():
-            raise Refusal("", "It does not agree with finite differences.", "")
+            raise Refusal("", "It does not agree with finite differences"
+                          f"{_how_far_off(reading.numbers, wanted, 1e-6 * size, len(data))}.", "")
     return "It agrees with finite differences."
+
+
+def _how_far_off(given, wanted, margin, n):
+    for factor, words in ((-1, "the sign is flipped"), (0.5, "the factor 2 is missing"),
+                          (2, "it is twice what it should be"),
+                          (1 / n, "it is that of the mean, not of the sum")):
+        if (numpy.abs(given - factor * wanted) <= factor**2 * margin).all():
+            return f": {words}"
+    return ""
 
 
 def _row_plot(parts, matrix, y, problem):
@@ -196,8 +212,8 @@ def _row_plot(parts, matrix, y, problem):
     if not is_a(ax, Axes):
         raise Refusal("", f"An Axes is wanted, {describe(ax)} came.", "")
     fitted = matrix @ _coefficients(parts["coefficients"], matrix)
-    for name, wanted in (("target", y), ("fit", fitted)):
-        if not any(_shows(curve, parts["x"], wanted) for curve in _curves(ax)):
+    for name, wanted, other in (("target", y, fitted), ("fit", fitted, y)):
+        if not any(_shows(curve, parts["x"], wanted, other) for curve in _curves(ax)):
             raise Refusal("", f"No curve of the plot is the {name} over x.", "")
     return "It shows the target and the fit over x."
 
@@ -207,17 +223,21 @@ def _curves(ax):
     return lines + [points.get_offsets() for points in ax.collections]
 
 
-def _shows(curve, x, wanted):
+def _shows(curve, x, wanted, other):
+    """Return whether a curve is ``wanted`` over x, and not closer to ``other``."""
     curve = numpy.ma.filled(numpy.ma.asarray(curve, dtype=float), numpy.nan)
     if len(curve) < 10 or not numpy.isfinite(curve).all():
         return False
     order = numpy.argsort(x)
-    expected = numpy.interp(curve[:, 0], x[order], wanted[order])
+    expected, rival = (numpy.interp(curve[:, 0], x[order], values[order])
+                       for values in (wanted, other))
     margin = 0.05 * numpy.ptp(x)
     covers = curve[:, 0].min() <= x.min() + margin and curve[:, 0].max() >= x.max() - margin
     # A curve drawn on fewer points may cut a corner of a steep target here and there.
-    off = numpy.abs(curve[:, 1] - expected) > 1e-3 * numpy.ptp(wanted) + 1e-9
-    return covers and float(off.mean()) <= 0.02
+    away = numpy.abs(curve[:, 1] - expected)
+    nearer = away.mean() <= numpy.abs(curve[:, 1] - rival).mean() + 1e-9
+    return bool(covers and nearer
+                and (away > 1e-3 * numpy.ptp(wanted) + 1e-9).mean() <= 0.02)
 
 
 def _row_fresh(parts, matrix, y, problem):
@@ -241,6 +261,11 @@ def _row_fresh(parts, matrix, y, problem):
             raise Refusal("", "`train` gives another answer when it is called again.", "")
         if _loss(results[0], data, values) > 0.999 * _loss(start, data, values):
             raise Refusal("", "`train` does not bring the loss down on other data.", "")
+        ends = [_coefficients(call(parts["train"], data.copy(), values.copy(), start.copy(),
+                                   0.1 * rate, steps).value, data) for steps in (1, TRIAL_STEPS)]
+        if numpy.allclose(*ends, rtol=1e-9, atol=0):
+            raise Refusal("", f"`train` gives the same after 1 step as after {TRIAL_STEPS}: "
+                          "it does not depend on `steps`.", "")
     return "Every function works from its arguments alone, and training can be repeated."
 
 

@@ -151,7 +151,8 @@ def _outside(answer, wanted):
     for function in own_functions(answer):
         found += [name for name in _names(function.__code__, _WRITES) if wanted(name)]
         for name in _names(function.__code__, _READS):
-            if name in function.__globals__ and wanted(name):
+            dunder = name.startswith("__")  # a class made inside reads `__name__`
+            if name in function.__globals__ and wanted(name) and not dunder:
                 value = function.__globals__[name]
                 if _is_data(name, value):
                     found.append(name)

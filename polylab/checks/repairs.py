@@ -121,7 +121,7 @@ def _judge_plain_losses(program):
     run = make_runs("sgd")[0]
     arrays = (to_library(array, "torch") for array in (run.x, run.y, run.start))
     _, losses = call(program, *arrays, run.rate, run.steps).value
-    items = losses if type(losses) in (list, tuple) else []
+    items = losses if type(losses) in (list, tuple) else [losses]
     if any(getattr(item, "requires_grad", False) for item in items):
         raise Refusal("The coefficients and the losses are right.",
                       "The losses still hold on to their graphs, so memory grows and NumPy "
@@ -144,9 +144,14 @@ def _judge_printing(program):
     if len(lines) != 1:
         raise Refusal(right, f"In {run.steps} steps it prints {len(lines)} lines; one at the end "
                       "is wanted.", "which lines belong to the loop, by their indentation?")
-    wanted = float(read_numbers(finished.value[1], "the losses").numbers[-1])
-    numbers = [float(text) for text in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", lines[0])]
-    if not any(abs(number - wanted) <= 1e-2 * abs(wanted) for number in numbers):
+    losses = read_numbers(finished.value[1], "the losses").numbers
+    line = re.sub(r"(?<=\d)[,_](?=\d{3})", "", lines[0])
+    numbers = [float(text) for text in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", line)]
+    shown = [any(abs(number - loss) <= 1e-2 * abs(loss) for number in numbers) for loss in losses]
+    if sum(shown) > len(losses) // 2:
+        raise Refusal(right, "It prints the losses of all steps, though on one line; the last one "
+                      "alone is wanted.", "which loss is known when the loop is over?")
+    if not shown[-1]:
         raise Refusal(right, "It prints one line, but not the last loss.",
                       "which loss is known when the loop is over?")
 
@@ -236,7 +241,7 @@ def _judge_order(program):
     require_function(program, "x", "y")
     for trial in make_trials():
         def make(trial=trial):
-            return trial.x.copy(), trial.y.copy()
+            return trial.x.astype(float), trial.y.astype(float)
 
         reading, _, changed = call_twice(program, make, ("x", "y"),
                                          lambda value: read_numbers(value, "the prediction"))
@@ -246,12 +251,12 @@ def _judge_order(program):
         require_shape(reading, (trial.n,), (
             ((4,), "It returns the coefficients; the prediction at each x is wanted.",
              "compare the last line with the task."),))
-        x, y = trial.x.astype(float), trial.y.astype(float)
+        x, y = make()
         best = numpy.polynomial.Polynomial.fit(x, y, 3).convert().coef
         given = reading.numbers
-        if close(given, powers(x) @ best, 10.0 + numpy.abs(x) ** 3, trial.dtype):
+        if close(given, powers(x) @ best, 10.0 + numpy.abs(x) ** 3, "float64"):
             continue
-        if close(given, powers(x) @ best[::-1], 10.0 + numpy.abs(x) ** 3, trial.dtype):
+        if close(given, powers(x) @ best[::-1], 10.0 + numpy.abs(x) ** 3, "float64"):
             raise Refusal("The fit is right.", "The coefficients are read in reverse order when "
                           "the curve is evaluated: the constant as that of x³.",
                           "which of the two functions wants the highest power first?")
@@ -270,18 +275,22 @@ def _judge_drawing(program):
         call(program, ax, x.copy(), y.copy(), predicted.copy())
         curves = [(numpy.asarray(line.get_xdata(), dtype=float),
                    numpy.asarray(line.get_ydata(), dtype=float)) for line in ax.lines]
-        drawn = [curve for curve in curves for wanted in (y, predicted)
-                 if len(curve[1]) == n and numpy.allclose(curve[1], wanted)]
+        curves += [tuple(numpy.asarray(points.get_offsets(), dtype=float).T)
+                   for points in ax.collections]
+        drawn = [[curve for curve in curves
+                  if len(curve[1]) == n and numpy.allclose(curve[1], wanted)]
+                 for wanted in (y, predicted)]
         swapped = [curve for curve in curves for wanted in (y, predicted)
                    if len(curve[0]) == n and numpy.allclose(curve[0], wanted)]
         if len(swapped) >= 2:
             raise Refusal("It draws two curves.", "The two axes have changed places.",
                           "which argument of `plot` comes first?")
-        if len(drawn) < 2:
-            raise Refusal(f"It draws {len(ax.lines)} line{'' if len(ax.lines) == 1 else 's'}.",
+        if not all(drawn):
+            raise Refusal(f"It draws {len(curves)} line{'' if len(curves) == 1 else 's'}.",
                           "Both curves are wanted: y and predicted.",
                           "`ax.plot` once for each of them.")
-        off = [angles for angles, _ in drawn if not numpy.allclose(angles, x)]
+        off = [found[0][0] for found in drawn
+               if not any(numpy.allclose(angles, x) for angles, _ in found)]
         if off:
             which = "one curve" if len(off) == 1 else "both curves"
             raise Refusal("It draws both curves.", f"The angles of {which} run from "
@@ -303,25 +312,32 @@ def _judge_device(program):
             raise Refusal("It returns a tensor on a device of this machine.",
                           "The angles are not evenly spaced from −π to π.",
                           "only the device needed a repair.")
-        with _pretended_machine(accelerator=False):
-            if _device_of(program, count) != "cpu":
-                raise Refusal("On this machine it runs.", "On a machine without an accelerator "
-                              "it would fail: it does not fall back to the CPU.",
-                              "ask torch whether there is one, and use what it says.")
-        with _pretended_machine(accelerator=True):
-            if _device_of(program, count) == "cpu":
-                raise Refusal("On this machine it runs.", "On a machine with an accelerator it "
-                              "would still use the CPU: the device is written down again.",
-                              "ask torch whether there is one, and use what it says.")
+        if _device_of(program, count, accelerator=False) != "cpu":
+            raise Refusal("On this machine it runs.", "On a machine without an accelerator it "
+                          "would fail: it does not fall back to the CPU.",
+                          "ask torch whether there is one, and use what it says.")
+        device = _device_of(program, count, accelerator=True)
+        if device == "missing":
+            raise Refusal("On this machine it runs.", "On a machine with one accelerator it would "
+                          "fail: it asks for another, and counting starts at 0.",
+                          "ask for the accelerator without a number.")
+        if device == "cpu":
+            raise Refusal("On this machine it runs.", "On a machine with an accelerator it would "
+                          "still use the CPU: the device is written down again.",
+                          "ask torch whether there is one, and use what it says.")
 
 
-def _device_of(program, count):
-    """Return the type of the device on which the program makes its tensor.
+def _device_of(program, count, accelerator):
+    """Return the type of the device on which the program makes its tensor, or "missing".
 
-    A program that asks for CUDA by name meets an error if there is none; that it asked counts.
+    The machine has one accelerator, pretended by tensors without numbers, or none.
     """
+    def on_that_machine(count):
+        with _pretended_machine(accelerator):
+            return program(count)
+
     try:
-        value = call(program, count).value
+        value = call(on_that_machine, count, owner=program).value
     except Refusal as refusal:
         if MISSING_DEVICE in refusal.wrong:
             return "missing"
@@ -337,7 +353,7 @@ def _has_numbers(value):
 
 @contextlib.contextmanager
 def _pretended_machine(accelerator):
-    """Make torch report an accelerator or none; the pretended one holds tensors without numbers."""
+    """Make torch report one accelerator or none, and lead what asks for it by name there."""
     import torch
 
     device = torch.device("meta") if accelerator else None
@@ -350,11 +366,31 @@ def _pretended_machine(accelerator):
         (torch.cuda, "device_count", lambda: count),
         (torch.backends.mps, "is_available", lambda: accelerator),
     ]
+
+    def lead(item):
+        if type(item) not in (str, torch.device) or not re.match("cuda|mps|xpu", str(item)):
+            return item
+        if not accelerator:
+            raise AssertionError("Torch not compiled with CUDA enabled")
+        if torch.device(item).index:
+            raise RuntimeError("invalid device ordinal")
+        return device
+
+    class Lead(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, items=(), named=None):
+            if function is torch.device:
+                return function(*items, **(named or {}))
+            named = {name: lead(item) for name, item in (named or {}).items()}
+            if getattr(function, "__name__", "") == "cuda":
+                function, items = torch.Tensor.to, (items[0], "cuda")
+            return function(*map(lead, items), **named)
+
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     for owner, name, value in replaced:
         setattr(owner, name, value)
     try:
-        yield
+        with Lead():
+            yield
     finally:
         for owner, name, value in before:
             setattr(owner, name, value)
@@ -371,13 +407,13 @@ FAULTS = {
         "every step uses its own gradient, and the loss settles."),
     "update inside the graph": Fault(
         _ON_TENSORS, "made inside the graph",
-        "the update happens outside the graph, in place, and training goes on."),
+        "the update happens outside the graph, and training goes on."),
     "name bound anew": Fault(
         _ON_TENSORS, "binds the name to a new tensor",
-        "the coefficients stay the same tensors and keep getting gradients."),
+        "the coefficients keep getting gradients, step after step."),
     "graph kept in the losses": Fault(
         _judge_plain_losses, "hold on to their graphs",
-        "the list holds plain numbers, and each graph is freed after its step."),
+        "the losses are plain numbers, with no graph behind them."),
     "missing flatten": Fault(
         _ON_TENSORS, "Shapes (n, 1) and (n,) met",
         "prediction and target have the same shape, so n residuals are added up."),

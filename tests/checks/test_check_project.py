@@ -1,5 +1,7 @@
 """check_project: a whole project passes; each row of the rubric fails on its own."""
 
+import functools
+
 import matplotlib.pyplot as plt
 import numpy
 import pytest
@@ -45,6 +47,32 @@ def train_in_torch(matrix, y, start, rate, steps):
     return coefficients.detach().numpy()
 
 
+def train_in_a_module(matrix, y, start, rate, steps):
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.coefficients = torch.nn.Parameter(torch.from_numpy(start).clone())
+
+        def forward(self, matrix):
+            return matrix @ self.coefficients
+
+    model = Model()
+    optimiser = torch.optim.SGD(model.parameters(), lr=rate)
+    for _ in range(steps):
+        loss = (model(torch.from_numpy(matrix)) - torch.from_numpy(y)).pow(2).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return model.coefficients.detach().numpy()
+
+
+@functools.cache
+def trained():
+    x = numpy.linspace(-numpy.pi, numpy.pi, 500)
+    matrix = features(x, 6, "legendre")
+    return train(matrix, target(x), numpy.zeros(7), derive_rate(matrix), 2000)
+
+
 def project(**changes):
     """Return the parts of a right project, with some of them replaced."""
     parts = {"target": target, "x": numpy.linspace(-numpy.pi, numpy.pi, 500), "degree": 6,
@@ -53,9 +81,7 @@ def project(**changes):
     chosen = {**parts, **changes}
     matrix = features(parts["x"], parts["degree"], parts["basis"])
     y = target(parts["x"])
-    if "coefficients" not in chosen:
-        start = numpy.zeros(matrix.shape[1])
-        chosen["coefficients"] = train(matrix, y, start, derive_rate(matrix), 2000)
+    chosen.setdefault("coefficients", trained())
     if "ax" not in chosen:
         chosen["ax"] = Figure().add_subplot()
         chosen["ax"].plot(parts["x"], y)
@@ -72,7 +98,7 @@ def table(verdict):
 
 
 @pytest.mark.parametrize("changes", [
-    {}, {"train": train_in_torch},
+    {}, {"train": train_in_torch}, {"train": train_in_a_module},
     {"coefficients": torch.from_numpy(project()["coefficients"])},
     {"derive_rate": lambda matrix: 1 / float(numpy.sum(matrix**2))},
     {"gradient": lambda c, m, y: tuple(2 * (m @ c - y) @ m[:, k] for k in range(len(c)))},
@@ -133,9 +159,12 @@ WRONG = (
     ("loss near the best", {"coefficients": numpy.zeros(4)}, "shape (4,)"),
     ("loss near the best", {"coefficients": numpy.full(7, numpy.nan)}, "nan"),
     ("loss near the best", {"coefficients": "trained"}, "a string"),
-    ("gradient checked", {"gradient": lambda c, m, y: -gradient(c, m, y)}, "finite differences"),
-    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / 2}, "finite"),
-    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / len(y)}, "finite"),
+    ("gradient checked", {"gradient": lambda c, m, y: -gradient(c, m, y)}, "the sign is flipped"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / 2},
+     "the factor 2 is missing"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) / len(y)},
+     "that of the mean"),
+    ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y) + y[0]}, "differences."),
     ("gradient checked", {"gradient": lambda c, m, y: gradient(c, m, y)[:4]}, "shape"),
     ("gradient checked", {"gradient": lambda c, m, y: None}, "None"),
     ("plot made", {"ax": Figure().add_subplot()}, "No curve of the plot is the target"),
@@ -148,6 +177,8 @@ WRONG = (
                        + 1e-3 * numpy.random.rand()}, "called again"),  # noqa: NPY002
     ("nothing stale", {"train": lambda m, y, s, r, n: numpy.add(s, 1, out=s)}, "in place"),
     ("nothing stale", {"train": lambda m, y, s, r: s}, "TypeError"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: numpy.linalg.lstsq(m, y, rcond=None)[0]},
+     "does not depend on `steps`"),
 )
 
 
@@ -177,6 +208,29 @@ def test_the_plot_must_show_the_fit_and_use_x(stray):
     assert "No curve of the plot is the fit over x" in repr(check_project(**parts))
     stray.plot(features(parts["x"], 6, "legendre") @ parts["coefficients"])
     assert "No curve of the plot is the fit over x" in repr(check_project(**parts))
+
+
+def test_the_target_drawn_twice_is_not_the_fit_however_near():
+    x = numpy.linspace(-numpy.pi, numpy.pi, 400)
+    matrix, y = features(x, 7, "legendre"), numpy.exp(x)
+    coefficients = train(matrix, y, numpy.zeros(8), derive_rate(matrix), 2000)
+    ax = Figure().add_subplot()
+    parts = project(target=numpy.exp, x=x, degree=7, coefficients=coefficients, ax=ax)
+    ax.plot(x, y)
+    ax.plot(x, y)
+    verdict = check_project(**parts)
+    assert not verdict
+    assert "No curve of the plot is the fit" in verdict.message
+    ax.plot(x, matrix @ coefficients)
+    assert check_project(**parts)
+
+
+def test_a_rate_just_below_its_limit_is_written_with_enough_digits():
+    verdict = check_project(**project(
+        derive_rate=lambda m: (2 - 1e-6) / numpy.linalg.eigvalsh(2 * m.T @ m)[-1]))
+    row = next(line for line in verdict.message.splitlines() if "rate below" in line)
+    given, limit = row.split("limit")[1].split(", and")[0].split(" is below ")
+    assert row.startswith("pass") and float(given) < float(limit)
 
 
 def test_dots_count_as_a_curve():

@@ -7,6 +7,7 @@ from grading import assert_not_attempted, assert_passed, assert_refused
 
 from polylab.checks import check_repair
 from polylab.checks.repairs import FAULTS
+from polylab.polynomial import best_fit
 
 # Each fault: the broken program as notebook 13 hands it out, right repairs, near misses.
 BROKEN, REPAIRED, MISSED = {}, [], []
@@ -571,6 +572,20 @@ def train_prints_the_first(x, y, start, rate, steps):
     return coefficients, losses
 
 
+@repaired("print inside the loop")
+def train_prints_with_commas(x, y, start, rate, steps):
+    coefficients, losses = train_in_numpy(x, y, start, rate, steps)
+    print(f"loss {losses[-1]:,.4f}")
+    return coefficients, losses
+
+
+@missed("print inside the loop", "the losses of all steps")
+def train_prints_the_list(x, y, start, rate, steps):
+    coefficients, losses = train_in_numpy(x, y, start, rate, steps)
+    print([float(loss) for loss in losses])
+    return coefficients, losses
+
+
 @missed("print inside the loop", "One update is missing")
 def train_ends_early(x, y, start, rate, steps):
     coefficients, losses = train_in_numpy(x, y, start, rate, steps - 1)
@@ -719,6 +734,11 @@ def fit_by_product(x, y):
     return features @ coefficients
 
 
+@repaired("order of the coefficients")
+def fit_with_columns_turned_round(x, y):
+    return numpy.polyval(best_fit(numpy.vander(x, 4), y), x)  # both in float64, or best_fit objects
+
+
 @missed("order of the coefficients", "It returns the coefficients")
 def fit_only(x, y):
     return numpy.polynomial.polynomial.polyfit(x, y, 3)
@@ -749,6 +769,18 @@ def draw_over_x(ax, x, y, predicted):
 @repaired("plot without x")
 def draw_at_once(ax, x, y, predicted):
     ax.plot(x, numpy.stack([predicted, y], axis=1))
+
+
+@repaired("plot without x")
+def draw_points_and_a_line(ax, x, y, predicted):
+    ax.scatter(x, y)
+    ax.plot(x, predicted)
+
+
+@missed("plot without x", "It draws 2 lines", "Both curves are wanted")
+def draw_the_truth_twice(ax, x, y, predicted):
+    ax.plot(x, y)
+    ax.plot(x, y)
 
 
 @missed("plot without x", "The angles of one curve run from 0 to 1999")
@@ -811,6 +843,40 @@ def make_points_on_cpu(count):
 def make_other_points(count):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.linspace(0, torch.pi, count, device=device)
+
+
+@repaired("device that is not there")
+def make_points_with_a_way_out(count):
+    try:
+        return torch.linspace(-torch.pi, torch.pi, count, device="cuda")
+    except (AssertionError, RuntimeError):
+        return torch.linspace(-torch.pi, torch.pi, count, device="cpu")
+
+
+@repaired("device that is not there")
+def make_points_by_cuda_0(count):
+    points = torch.linspace(-torch.pi, torch.pi, count)
+    return points.to(torch.device("cuda", 0)) if torch.cuda.device_count() else points
+
+
+@repaired("device that is not there")
+def make_points_by_method(count):
+    points = torch.linspace(-torch.pi, torch.pi, count)
+    return points.cuda() if torch.cuda.is_available() else points
+
+
+@missed("device that is not there", "On a machine with one accelerator it would fail")
+def make_points_on_cuda_5_or_cpu(count):
+    device = "cuda:5" if torch.cuda.is_available() else "cpu"
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "would still use the CPU")
+def make_points_after_the_error(count):
+    try:
+        return make_points_on_cuda_5(count)
+    except (AssertionError, RuntimeError):
+        return torch.linspace(-torch.pi, torch.pi, count)
 
 
 # --- modules and functions --------------------------------------------------------------------
@@ -979,6 +1045,16 @@ def test_every_near_miss_is_refused_with_its_own_diagnosis(case):
     verdict = check_repair(program, fault)
     assert_refused(verdict, *fragments)
     assert check_repair(program, fault) == verdict
+
+
+def test_losses_stacked_with_their_graphs_are_the_fault_still():
+    def train_stacks_graphs(*given):
+        coefficients, losses = train_keeps_graphs(*given)
+        return coefficients, torch.stack(losses)
+
+    verdict = check_repair(train_stacks_graphs, "graph kept in the losses")
+    assert_not_attempted(verdict)
+    assert "hold on to their graphs" in verdict.message
 
 
 @pytest.mark.parametrize("fault", FAULTS)
