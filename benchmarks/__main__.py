@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-GROUPS = ("descent",)
+GROUPS = ("descent", "browser")
 ROW = "{:<54} {:<26} {:>10} {:<21} {:>10} {:>10} {:>9}"
 
 

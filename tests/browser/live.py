@@ -46,19 +46,6 @@ FETCH_PICTURE = """async image => {
 }"""
 
 
-SLIDER_STORM = """(handle, {count, seconds}) => new Promise(done => {
-    const start = performance.now();
-    let sent = 0;
-    const send = () => {
-        const due = Math.min(count, (performance.now() - start) / 1000 / seconds * count);
-        for (; sent < due; sent++)
-            handle.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
-        sent < count ? setTimeout(send, 1) : done(sent);
-    };
-    send();
-})"""
-
-
 def wait_for(condition, what):
     """Return the first true value of a function, asked again and again.
 
@@ -223,14 +210,15 @@ def open_notebook(context, lab, name):
     return page
 
 
-def run_all(page):
+def run_all(page, sign="img.widget-image"):
     """Run all cells from the menu and wait until the last one is done.
 
-    The notebook must show a picture in a widget, which nothing but a running kernel can.
+    ``sign`` selects something that only a run puts on the page; the default is the picture of a
+    widget.
     """
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.locator("img.widget-image").first.wait_for(state="attached")
+    page.locator(sign).first.wait_for(state="attached")
     page.locator(".jp-InputPrompt", has_text="[*]").first.wait_for(state="detached")
 
 
@@ -304,11 +292,6 @@ class Widget:
     def wait_for_text(self, wanted):
         """Wait until the widget says something; return all it says."""
         return wait_for(lambda: text if wanted in (text := self.text()) else "", repr(wanted))
-
-
-def slider_storm(handle, count, seconds):
-    """Move a slider one notch up so many times in so many seconds; return the times."""
-    return handle.evaluate(SLIDER_STORM, {"count": count, "seconds": seconds})
 
 
 def pixels(png):

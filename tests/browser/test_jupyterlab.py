@@ -13,6 +13,7 @@ import nbformat
 import numpy
 import pytest
 from live import (
+    PATIENCE,
     ROOT,
     Kernel,
     Widget,
@@ -20,11 +21,11 @@ from live import (
     open_notebook,
     pixels,
     run_all,
-    slider_storm,
     wait_for,
 )
 from PIL import Image
 
+from benchmarks.browser import key_presses, storm
 from polylab.data import FIRST_GUESS
 from polylab.lab import HandFit, LearningRateLab
 from polylab.lab.challenges import CHALLENGES
@@ -81,7 +82,9 @@ def lab(notebook_12):
     """The learning-rate lab as it opens."""
     page, kernel = notebook_12
     lab = Lab(page, "Learning rate", kernel)
+    kernel.value("setattr(lab, 'score', 'of the test before')")
     lab.press(lab.button("Reset"), "Enter")
+    wait_for(lambda: kernel.value("lab.score") == [0, 0], "the lab to be reset")
     lab.wait_for_picture(draw_run(Experiment(), hidden=True))
     return lab
 
@@ -363,12 +366,20 @@ def test_play_ends_at_the_last_step_and_starts_again(open_lab):
 
 
 def test_storm_of_slider_events_ends_on_the_right_picture(open_lab):
-    events = slider_storm(open_lab.handle("Learning rate"), count=200, seconds=2.0)
-    assert events == 200
-    rate = float(f"{1e-6 * 10 ** (200 * 0.004):.4g}")
+    pictures, late = storm(open_lab.root, events=200, seconds=2.0, calm=1.0)
+    rate = float(f"{1e-6 / 10 ** (200 * 0.004):.4g}")
     open_lab.wait_for_picture(draw_run(Experiment(rate=rate)))
-    assert open_lab.kernel.value("lab.learning_rate.value") == rate == 6.31e-6
-    assert "Diverges: 1 − ηλ = −2.547" in open_lab.text()
+    assert open_lab.kernel.value("lab.learning_rate.value") == rate == 1.585e-7
+    assert f"Loss {descend(rate)[0][-1]:.5g}" in open_lab.text()
+    assert 1 < pictures < 200
+    assert late < PATIENCE
+
+
+def test_benchmark_waits_for_each_picture(open_lab):
+    seconds = key_presses(open_lab.root, 4)
+    assert len(seconds) == 4
+    assert all(0 < pause < PATIENCE for pause in seconds)
+    open_lab.wait_for_picture(draw_run(Experiment()))  # up and down, twice
 
 
 def test_question_is_answered_and_explained(notebook_12):
