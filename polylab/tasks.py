@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.data import sine_samples
+from polylab.data import FIRST_GUESS, sine_samples
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,7 @@ TASKS = {
         wanted=lambda x: numpy.array([x[position] for position in range(10)]),
         inputs=_vector,
         library="torch",
+        as_array=True,
         hint="the start of a range is included, its stop is not.",
         near_misses=(
             NearMiss(lambda x: x[1:10], "These are nine numbers: the first, x[0], is missing.",
@@ -272,6 +273,7 @@ TASKS = {
         wanted=lambda x, degree: numpy.vander(x, degree + 1, increasing=True),
         inputs=_vector_and_degree,
         library="torch",
+        as_array=True,
         hint="a column of shape (n, 1) and powers of shape (degree + 1,) give (n, degree + 1).",
         near_misses=(
             NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True).T,
@@ -295,6 +297,7 @@ TASKS = {
         wanted=lambda x: x - (x.sum(dtype=numpy.float64) / x.size).astype(x.dtype),
         inputs=_vector,
         library="torch",
+        as_array=True,
         hint="the numbers that come back must add up to zero.",
         near_misses=(
             NearMiss(lambda x: x - x.sum(), "The sum was subtracted, not the mean.",
@@ -311,6 +314,7 @@ TASKS = {
                                     - 2 * numpy.einsum("ik,jk->ij", left, right)),
         inputs=_two_sets_of_points,
         library="torch",
+        as_array=True,
         hint="entry (i, j) belongs to row i of left and row j of right.",
         near_misses=(
             NearMiss(lambda left, right: ((right[:, None] - left) ** 2).sum(2),
@@ -358,6 +362,9 @@ TASKS = {
         library="numpy",
         hint="try the coefficients (1, 0, 0, 0), then (0, 1, 0, 0), and so on.",
         near_misses=(
+            NearMiss(lambda coefficients, x: _cubic_with(FIRST_GUESS, x, x**3),
+                     "It is the cubic of FIRST_GUESS, whatever `coefficients` come in.",
+                     "which parameter holds the four numbers?"),
             NearMiss(lambda coefficients, x: numpy.polyval(coefficients, x),
                      "The coefficients are read in reverse order, that of x³ first.",
                      "the course always puts the constant first."),

@@ -242,8 +242,8 @@ def _compare_numbers(given, wanted, question, dtype):
         kind = "a tensor" if question.library == "torch" else "an array"
         return "It runs.", f"It returns {describe(given)}, not {kind}."
     if question.plain and reading.kind != "number" and type(given) is not numpy.float64:
-        return ("It runs.", f"It is {describe(given)}, not a plain Python number: `.item()` is "
-                "missing.")
+        lost = ": `.item()` is missing" if reading.kind in ("array", "tensor") else ""
+        return "It runs.", f"It is {describe(given)}, not a plain Python number{lost}."
     if question.library is not None and reading.kind in ("array", "tensor"):
         require_kind(reading, question.library)
     if reading.numbers.shape != target.shape:
@@ -302,7 +302,8 @@ def _wrong_numbers(given, wanted, allowed, off):
     if matches(wanted / 2) or matches(wanted * 2):
         return right, "It is off by a factor of 2."
     if given.ndim and not off.all():
-        return right, f"{int(off.sum())} of its {given.size} numbers are wrong."
+        count = int(off.sum())
+        return right, f"{count} of its {given.size} numbers {'is' if count == 1 else 'are'} wrong."
     return right, "The value is wrong." if not given.ndim else "The numbers are wrong."
 
 

@@ -184,7 +184,7 @@ WRONG = (
     ("grid", numpy.arange(1, 7).reshape(3, 2), "rows and columns are swapped"),
     ("grid", numpy.arange(6, 0, -1).reshape(2, 3), "in reverse order"),
     ("grid", numpy.arange(1, 7).reshape(2, 3, 1), "one dimension of length 1 too many"),
-    ("grid", numpy.array([[1, 2, 3], [4, 5, 7]]), "1 of its 6 numbers are wrong"),
+    ("grid", numpy.array([[1, 2, 3], [4, 5, 7]]), "1 of its 6 numbers is wrong"),
     ("grid", numpy.arange(1, 7).reshape(2, 3) == 1, "Its dtype is bool"),
     ("grid", numpy.array([["a"]]), "dtype <U1"),
     ("mask", lambda x: (x > 0).float(), "bool is wanted"),

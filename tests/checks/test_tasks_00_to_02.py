@@ -6,6 +6,7 @@ import torch
 from grading import assert_not_attempted, assert_passed, assert_refused
 
 from polylab.checks import check_tensor
+from polylab.data import FIRST_GUESS
 
 FIRST = torch.tensor([[[1, 0], [2, 1]], [[0, 1], [1, 1]]])
 SECOND = torch.tensor([[[3, 1], [0, 2]], [[4, 0], [5, 6]]])
@@ -31,6 +32,10 @@ def centred_in_place(x):
 def cubic_by_name(coefficients, x):
     a, b, c, d = coefficients
     return a + b * x + c * x**2 + d * x**3
+
+
+def cubic_of_first_guess(coefficients, x):
+    return cubic_by_name(FIRST_GUESS, x)
 
 
 def cubic_in_reverse(coefficients, x):
@@ -112,6 +117,15 @@ WRONG = [
     ("largest_miss", lambda predicted, y: ((predicted - y) ** 2).max().item(), "the square"),
     ("largest_miss", lambda predicted, y: (predicted - y).abs().mean().item(), "the mean"),
     ("largest_miss", lambda predicted, y: (predicted - y).abs().max(), "`.item()` is missing"),
+    ("largest_miss", lambda predicted, y: (predicted - y).abs().tolist(),
+     "It is a list, not a plain Python number."),
+    ("first_ten", lambda x: x[:10].tolist(), "It returns a list, not a tensor"),
+    ("power_table", lambda x, degree: (x[:, None] ** torch.arange(degree + 1)).tolist(),
+     "It returns a list, not a tensor"),
+    ("centred", lambda x: (x - x.mean()).tolist(), "It returns a list, not a tensor"),
+    ("squared_distances", lambda left, right: (torch.cdist(left, right) ** 2).tolist(),
+     "It returns a list, not a tensor"),
+    ("cubic", cubic_of_first_guess, "It is the cubic of FIRST_GUESS"),
     ("power_table", lambda x, degree: x ** torch.arange(degree + 1).unsqueeze(1), "swapped"),
     ("power_table", lambda x, degree: x.unsqueeze(1) ** torch.arange(degree, -1, -1), "reverse"),
     ("power_table", lambda x, degree: x.unsqueeze(1) ** torch.arange(1, degree + 1), "the ones"),
