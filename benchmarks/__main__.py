@@ -3,8 +3,8 @@
 import argparse
 import importlib
 
-GROUPS = ("descent", "browser")
-ROW = "{:<54} {:<26} {:>10} {:<21} {:>10} {:>10} {:>9}"
+GROUPS = ("descent", "browser", "course")
+ROW = "{:<54} {:<26} {:>10} {:<23} {:>10} {:<3} {:>10} {:>9}"
 
 
 def main():
@@ -17,12 +17,12 @@ def main():
     for name in names:
         if name not in GROUPS:
             parser.error(f"group must be one of {known}, got {name}")
-    print(ROW.format("work", "usual way", "ms", "ours", "ms", "ratio", "differ by"))
+    print(ROW.format("work", "usual way", "cost", "ours", "cost", "", "ratio", "differ by"))
     for name in names:
         for row in importlib.import_module(f"benchmarks.{name}").comparisons():
             difference = "" if row.difference is None else f"{row.difference:.0e}"
-            print(ROW.format(row.work, row.usual, _short(1e3 * row.usual_seconds), row.ours,
-                             _short(1e3 * row.our_seconds), f"{_short(row.ratio)} ×", difference),
+            print(ROW.format(row.work, row.usual, _short(row.usual_cost), row.ours,
+                             _short(row.our_cost), row.unit, f"{_short(row.ratio)} ×", difference),
                   flush=True)
 
 

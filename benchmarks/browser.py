@@ -141,7 +141,7 @@ def _one_by_one(pages, changes):
                        ("95 %", lambda values: float(numpy.percentile(values, 95)))):
         usual, ours = (pick(times[name]) for name in CELLS)
         yield Comparison(f"slider to pixels, {work} of {changes} key presses",
-                         "interact, inline figure", "LearningRateLab", usual, ours, None)
+                         "interact, inline figure", "LearningRateLab", 1e3 * usual, 1e3 * ours)
 
 
 def _at_once(pages, events, seconds):
@@ -152,10 +152,11 @@ def _at_once(pages, events, seconds):
     if not numpy.array_equal(pixels(shown), pixels(draw_run(Experiment(rate=rate)))):
         raise RuntimeError(f"after {events} events the lab does not show the run at {rate}")
     yield Comparison(f"{events} events in {seconds:g} s, last event to its picture",
-                     "interact, inline figure", "LearningRateLab", usual_late, our_late, None)
+                     "interact, inline figure", "LearningRateLab",
+                     1e3 * usual_late, 1e3 * our_late)
     yield Comparison("the same, time per picture shown",
                      f"interact, {usual_frames} pictures", f"lab, {our_frames} pictures",
-                     seconds / usual_frames, seconds / our_frames, None)
+                     1e3 * seconds / usual_frames, 1e3 * seconds / our_frames)
 
 
 def key_presses(output, count):

@@ -1,4 +1,4 @@
-"""Two ways of doing the same work, timed in turns in one run."""
+"""Two ways of doing the same work, measured in one run."""
 
 import statistics
 import timeit
@@ -12,7 +12,7 @@ SHORTEST = 0.02
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of the table: how long the usual way takes and how long ours takes.
+    """One row of the table: what the usual way costs and what ours costs.
 
     Attributes
     ----------
@@ -20,23 +20,26 @@ class Comparison:
         What is done.
     usual, ours : str
         The two ways of doing it.
-    usual_seconds, our_seconds : float
-        Median time of each.
+    usual_cost, our_cost : float
+        Of each, in ``unit``; the median of several where it is a time.
     difference : float or None
         Largest relative difference between the two results; None where they are not comparable.
+    unit : str
+        Of the two costs: ``ms`` for a time, ``MB`` for memory.
     """
 
     work: str
     usual: str
     ours: str
-    usual_seconds: float
-    our_seconds: float
-    difference: float | None
+    usual_cost: float
+    our_cost: float
+    difference: float | None = None
+    unit: str = "ms"
 
     @property
     def ratio(self):
-        """How many times faster ours is."""
-        return self.usual_seconds / self.our_seconds
+        """How many times less ours costs."""
+        return self.usual_cost / self.our_cost
 
 
 def compare(work, usual, ours, *, repeats=5, comparable=True):
@@ -61,12 +64,12 @@ def compare(work, usual, ours, *, repeats=5, comparable=True):
         difference = float(numpy.max(abs(results[1] - results[0]) / abs(results[0])))
     timers = [timeit.Timer(function) for function in functions]
     counts = [_count(timer) for timer in timers]
-    seconds = [
-        [timer.timeit(count) / count for timer, count in zip(timers, counts, strict=True)]
+    times = [
+        [1e3 * timer.timeit(count) / count for timer, count in zip(timers, counts, strict=True)]
         for _ in range(repeats)
     ]
-    usual_seconds, our_seconds = map(statistics.median, zip(*seconds, strict=True))
-    return Comparison(work, usual[0], ours[0], usual_seconds, our_seconds, difference)
+    usual_cost, our_cost = map(statistics.median, zip(*times, strict=True))
+    return Comparison(work, usual[0], ours[0], usual_cost, our_cost, difference)
 
 
 def _count(timer):
