@@ -401,6 +401,8 @@ class TestCommands:
 
     def test_map_agrees_with_the_notebooks(self):
         rows = table(r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
+        start = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+        own_map = "\n".join(cell.source for cell in start.cells)
         assert [number for number, *_ in rows] == [f"{number:02}" for number in range(15)]
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             text = "\n".join(
@@ -411,6 +413,7 @@ class TestCommands:
             minutes = re.search(r"(\d+) minutes", text)[1]
             efforts = re.findall(r"^\*(\d+) minutes · \w+\*$", text, re.MULTILINE)
             assert (number, title, path.name, minutes, str(sum(map(int, efforts)))) in rows
+            assert f"| [{number} {title}]({path.name}) | {minutes} |" in own_map
 
     def test_sessions_add_up(self):
         rows = table(r"\[(\d\d) .* \| (\d+) \| \d+")
