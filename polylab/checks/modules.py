@@ -163,7 +163,7 @@ SIZES = (1000, 100, 10)
 
 
 @checker
-def check_module(answer, formula):
+def check_module(answer, formula, *, start=None, shapes=None):
     """Check a module: its learnable numbers, what it computes, and that gradients reach them.
 
     Parameters
@@ -177,6 +177,12 @@ def check_module(answer, formula):
         ``dynamic``: the cubic, plus e x⁴, plus e x⁵ or neither: 0, 1 or 2 extra terms,
         equally often.
         ``two layers``: (batch, 1000) through 100 ReLUs to (batch, 10), with or without biases.
+    start : sequence of numbers, optional
+        What the learnable numbers must be at first, in the order of the formula; any if left
+        out. Not for ``two layers``.
+    shapes : sequence of tuples of ints, optional
+        The shapes that the parameters must have, in any order; any if left out. Not for
+        ``two layers``.
 
     Returns
     -------
@@ -189,16 +195,16 @@ def check_module(answer, formula):
     than a, b, c, … may stand for the coefficients in any order.
     """
     require_choice("formula", formula, (*FORMULAS, TWO_LAYERS))
-    return judge_module(answer, formula)
+    return judge_module(answer, formula, start, shapes)
 
 
-def judge_module(answer, formula):
+def judge_module(answer, formula, start=None, shapes=None):
     """Return the message of a pass, or refuse; see `check_module`."""
     module = _make(answer)
     with _restored(module):
         if formula == TWO_LAYERS:
             return _judge_two_layers(module)
-        return _judge_formula(module, formula)
+        return _judge_formula(module, formula, start, shapes)
 
 
 def _make(answer):
@@ -315,11 +321,15 @@ def _set(parameters, numbers, dtype):
 # --- what it computes -----------------------------------------------------------------------
 
 
-def _judge_formula(module, name):
+def _judge_formula(module, name, start, shapes):
     import torch
 
     formula = FORMULAS[name]
-    _require_parameters(module, formula)
+    parameters = _require_parameters(module, formula)
+    first = numpy.concatenate([parameter.detach().double().cpu().numpy().ravel()
+                               for parameter in parameters.values()])
+    first = [first[list(order)] for order in _orders(parameters, formula.names)]
+    given_shapes = [tuple(parameter.shape) for parameter in parameters.values()]
     random = numpy.random.default_rng(7)
     tries = []
     for seed, n in enumerate(POINTS):
@@ -337,7 +347,28 @@ def _judge_formula(module, name):
     _compare(tries, orders, formula)
     if name == "dynamic":
         _require_fair(tries, orders, formula)
+    right = f"It computes {formula.text}."
+    if shapes is not None and sorted(given_shapes) != sorted(map(tuple, shapes)):
+        raise Refusal(right, f"Its parameters have the shapes {_list(given_shapes)}; "
+                      f"{_list(shapes)} is wanted.", "how many parameters does the task ask for?")
+    if start is not None:
+        _require_start(first, start, right)
     return f"Right: it computes {formula.text}, and gradients reach all its parameters."
+
+
+def _require_start(first, start, right):
+    """Refuse a module whose numbers, in every order that they may stand in, begin elsewhere."""
+    start = numpy.array(start)
+    if any(numpy.allclose(numbers, start, rtol=1e-6, atol=1e-9) for numbers in first):
+        return
+    if any(numpy.allclose(numbers, start[::-1], rtol=1e-6, atol=1e-9) for numbers in first):
+        raise Refusal(right, "It starts from the wanted numbers in reverse order.", ORDER)
+    raise Refusal(right, f"It starts from {_list(first[0])}; {_list(start)} is wanted.",
+                  "which numbers does `__init__` put into the parameters?")
+
+
+def _list(items):
+    return ", ".join(str(item) if type(item) is tuple else f"{item:.4g}" for item in items)
 
 
 def _outputs(module, x, dtype, many):

@@ -374,3 +374,42 @@ def test_the_random_draws_are_fair_for_numpy_and_torch_too():
 
     assert_passed(check_module(draws(lambda: int(torch.randint(4, 7, ()))), "dynamic"))
     assert_passed(check_module(draws(lambda: numpy.random.randint(4, 7)), "dynamic"))  # noqa: NPY002
+
+
+def vector_cubic(start):
+    class VectorCubic(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.coefficients = torch.nn.Parameter(torch.tensor(start))
+
+        def forward(self, x):
+            a, b, c, d = self.coefficients
+            return a + b * x + c * x**2 + d * x**3
+
+    return VectorCubic()
+
+
+START = (1.5, -0.3, -2.2, 0.6)
+FOUR = ((4,),)
+SEPARATE = Cubic()
+
+
+def test_start_and_shapes_are_judged_where_they_are_asked_for():
+    assert_passed(check_module(vector_cubic(START), "cubic", start=START, shapes=FOUR))
+    assert_passed(check_module(vector_cubic((1.0,) * 4), "cubic", shapes=FOUR))
+    numbers = [parameter.item() for parameter in SEPARATE.parameters()]
+    assert_passed(check_module(SEPARATE, "cubic", start=numbers))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (vector_cubic((1.0,) * 4), "It starts from 1, 1, 1, 1; 1.5, -0.3, -2.2, 0.6 is wanted."),
+        (vector_cubic(START[::-1]), "It starts from the wanted numbers in reverse order."),
+        (SEPARATE, "Its parameters have the shapes (), (), (), (); (4,) is wanted."),
+    ],
+)
+def test_another_start_and_other_shapes_are_refused(answer, said):
+    verdict = check_module(answer, "cubic", start=START, shapes=FOUR)
+    assert not verdict.passed
+    assert said in verdict.message
