@@ -174,6 +174,17 @@ def test_prediction_hides_the_run_then_answers_explains_and_keeps_score():
     assert lab.prediction.disabled
 
 
+def test_value_that_a_page_sends_back_is_no_new_run():
+    lab = LearningRateLab()
+    lab.optimiser.value = "momentum"
+    lab.prediction.value = "converges"
+    lab.momentum.value = 0.8000000000000002  # what a browser makes of 0.8
+    assert not lab.hidden
+    assert lab.experiment.momentum == 0.8
+    lab.momentum.value = 0.81
+    assert lab.hidden
+
+
 def test_hidden_picture_does_not_tell_the_outcome():
     crawl, diverge = Experiment(), Experiment(rate=1e-5)
     assert (pixels(draw_run(crawl, hidden=True)) == pixels(draw_run(diverge, hidden=True))).all()

@@ -78,8 +78,8 @@ class LearningRateLab(ipywidgets.VBox):
         self._make_controls()
         self._begin()
         for control in self._settings:
-            control.observe(self._settings_changed, "value")
-        self.predict_first.observe(self._settings_changed, "value")
+            control.observe(self._setting_moved, "value")
+        self.predict_first.observe(self._new_run, "value")
         self.prediction.observe(self._predicted, "value")
         self.challenge.observe(self._challenge_chosen, "value")
         self.step.observe(self._stepped, "value")
@@ -88,7 +88,7 @@ class LearningRateLab(ipywidgets.VBox):
         self.keep.on_click(self._keep_pressed)
         self.reset.on_click(self._reset_pressed)
         super().__init__(self._rows(), layout={"max_width": _WIDEST})
-        self._settings_changed()
+        self._new_run()
 
     # State that the outside reads.
 
@@ -204,7 +204,12 @@ class LearningRateLab(ipywidgets.VBox):
             self.basis.value, self.steps.value, self.start.value, self.seed.value,
             self.target.value, self.reduction.value)
 
-    def _settings_changed(self, _change=None):
+    def _setting_moved(self, _change):
+        # A page may send a value back with another last digit: that is no new run.
+        if self._read() != self._experiment:
+            self._new_run()
+
+    def _new_run(self, _change=None):
         if self._quiet:
             return
         before, self._experiment = self._experiment, self._read()
@@ -239,7 +244,7 @@ class LearningRateLab(ipywidgets.VBox):
             self._quiet = True
             self._take(CHALLENGES[self.challenge.value].begin)
             self._quiet = False
-        self._settings_changed()
+        self._new_run()
 
     def _played(self, _change):
         if not self._quiet:
@@ -261,7 +266,7 @@ class LearningRateLab(ipywidgets.VBox):
 
     def _reset_pressed(self, _button):
         self._begin()
-        self._settings_changed()
+        self._new_run()
 
     def _keep(self, experiment):
         self.earlier = (*(run for run in self.earlier if run != experiment), experiment)[-_KEPT:]

@@ -287,7 +287,11 @@ class Widget:
             picture = self.picture()
             return picture and numpy.array_equal(pixels(picture), wanted)
 
-        wait_for(shown, "the picture that was computed here to be shown by the page")
+        try:
+            wait_for(shown, "the picture that was computed here to be shown by the page")
+        except TimeoutError as error:
+            error.add_note(f"The page says: {self.text()}")
+            raise
 
     def wait_for_text(self, wanted):
         """Wait until the widget says something; return all it says."""
