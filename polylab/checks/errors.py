@@ -86,6 +86,14 @@ KNOWN_ERRORS = (
     *(
         (
             pattern,
+            "`^` is not a power: it combines the bits of whole numbers",
+            "a power is written with two stars.",
+        )
+        for pattern in ("bitwise_xor", "unsupported operand type(s) for ^")
+    ),
+    *(
+        (
+            pattern,
             "Two shapes do not fit together",
             "print the shape of each array that meets there.",
         )
@@ -119,7 +127,7 @@ def explain_error(error, function):
             )
     if lost:
         return Refusal("It starts to run.", f"`.grad` is None{where}.",
-                       "which of the five lines fills it, and is the tensor a leaf?")
+                       "which of the five lines fills it, which clears it, and is the tensor a leaf?")
     for pattern, meaning, hint in KNOWN_ERRORS:
         if pattern in text:
             return Refusal("It starts to run.", f"{meaning}{where}.", hint)

@@ -280,7 +280,7 @@ def _require_parameters(module, formula):
     parameters = _tensors(module, "_parameters")
     frozen = [name for name, parameter in parameters.items() if not parameter.requires_grad]
     if frozen:
-        raise Refusal(f"It has {len(parameters)} parameters.",
+        raise Refusal("It has parameters.",
                       f"`{frozen[0]}` does not require a gradient, so it will never be trained.",
                       "what does nn.Parameter do by default?")
     count = sum(parameter.numel() for parameter in parameters.values())
@@ -472,7 +472,7 @@ def _require_fair(tries, orders, formula):
     right = "Each of its outputs is an allowed one."
     if DRAWS in counts:
         extra = counts.index(DRAWS)
-        raise Refusal(right, f"In {DRAWS} calls there were always {extra} extra terms.",
+        raise Refusal(right, f"In {DRAWS} calls the number of extra terms was always {extra}.",
                       "is the number of terms drawn in forward, anew at each call?")
     missing = [str(extra) for extra, count in enumerate(counts) if count == 0]
     if missing:

@@ -307,7 +307,7 @@ WRONG = (
         s.e * x**k for k in range(4, random.choice([4, 4, 5, 6])))}), "a third each is wanted"),
     ("dynamic", type("Fixed", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)
                                            + s.e * x**4 + s.e * x**5}),
-     "always 2 extra terms", "drawn in forward"),
+     "the number of extra terms was always 2", "drawn in forward"),
     ("dynamic", type("Never", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)}),
      "No gradient reaches `e`"),
     ("dynamic", Cubic, "4 learnable numbers", "5 are wanted"),
