@@ -119,24 +119,27 @@ def descend(rate, start=FIRST_GUESS, steps=2000):
     return numpy.array(losses), coefficients
 
 
-def read_curve(png, low, high):
-    """Return x and y of the orange curve in the first panel, read off its pixels.
+def read_orange(png, panel, x_range, y_range):
+    """Return x and y of what is orange in a panel, read off its pixels column by column.
 
-    The panel's black frame gives the scale: x from -π to π, y from ``low`` to ``high``.
+    The black frame of the panel gives the scale. Of several orange pieces in a column the lowest
+    counts, which is never the legend.
     """
     picture = pixels(png).astype(int)
     dark = picture.max(axis=2) < 60
-    left, right = numpy.flatnonzero(dark.mean(axis=0) > 0.6)[[0, 1]]
-    top, *_, bottom = numpy.flatnonzero(dark[:, left + 1:right].mean(axis=1) > 0.9)
+    left, right = numpy.flatnonzero(dark.mean(axis=0) > 0.6).reshape(-1, 2)[panel]
+    top, bottom = numpy.flatnonzero(dark.mean(axis=1) > 0.5)
     orange = abs(picture - ORANGE).sum(axis=2) < 40
-    x, y = [], []
+    columns, rows = [], []
     for column in range(left + 2, right - 1):
-        rows = numpy.flatnonzero(orange[top + 1:bottom, column])
-        if len(rows):
-            lowest = numpy.split(rows, numpy.flatnonzero(numpy.diff(rows) > 1) + 1)[-1]
-            x.append(numpy.pi * (2 * (column - left) / (right - left) - 1))
-            y.append(high - (high - low) * (lowest.mean() + 1) / (bottom - top))
-    return numpy.array(x), numpy.array(y)
+        found = numpy.flatnonzero(orange[top + 1:bottom, column])
+        if len(found):
+            lowest = numpy.split(found, numpy.flatnonzero(numpy.diff(found) > 1) + 1)[-1]
+            columns.append((column - left) / (right - left))
+            rows.append(1 - (lowest.mean() + 1) / (bottom - top))
+    (x_low, x_high), (y_low, y_high) = x_range, y_range
+    return (x_low + (x_high - x_low) * numpy.array(columns),
+            y_low + (y_high - y_low) * numpy.array(rows))
 
 
 def cubic(coefficients, x):
@@ -163,9 +166,21 @@ def test_slider_moves_picture_words_and_trajectory_alike(open_lab):
     numpy.testing.assert_allclose(found, losses, rtol=1e-9)
     above = 100 * (losses[-1] / 8.81716541 - 1)
     assert f"Loss {losses[-1]:.5g}, {above:.3g} % above the floor" in lab.text()
-    x, y = read_curve(lab.picture(), -2.5, 2.5)
-    assert len(x) > 150
+
+    x, y = read_orange(lab.picture(), 0, (-numpy.pi, numpy.pi), (-2.5, 2.5))
+    assert len(x) > 200
     numpy.testing.assert_allclose(y, cubic(coefficients, x), atol=0.04)
+
+    scale = numpy.log10([8.81716541 / 2, 1e3 * losses[0]])
+    steps, seen = read_orange(lab.picture(), 1, (-40, 2040), scale)
+    between = (steps > 30) & (steps < 1950)  # neither the steep beginning nor the dot at the end
+    assert between.sum() > 200
+    drawn = numpy.log10(numpy.interp(steps, numpy.arange(2001), losses))
+    numpy.testing.assert_allclose(seen[between], drawn[between], atol=0.06)
+
+    limit = 2 / 562121.936
+    rates, _ = read_orange(lab.picture(), 2, numpy.log10([limit / 300, limit * 4]), (0, 1.8))
+    assert numpy.median(rates) == pytest.approx(numpy.log10(rate), abs=0.02)  # a line straight up
 
 
 def test_page_shows_what_the_picture_holds(open_lab):
@@ -404,9 +419,12 @@ def test_each_slider_of_hand_fit_moves_curve_words_and_loss(fit, name):
     loss = ((cubic(coefficients, X) - numpy.sin(X)) ** 2).sum()
     assert fit.kernel.value("fit.loss") == pytest.approx(loss)
     assert f"Loss {loss:.5g}, {loss / 8.81716541:.3g} times the floor" in fit.text()
-    x, y = read_curve(fit.picture(), -3, 3)
-    assert len(x) > 300
+    x, y = read_orange(fit.picture(), 0, (-numpy.pi, numpy.pi), (-3, 3))
+    assert len(x) > 500
     numpy.testing.assert_allclose(y, cubic(coefficients, x), atol=0.04)
+    _, middle = read_orange(fit.picture(), 1, (0, 1), numpy.log10([3, 1e6]))
+    bar = (numpy.log10(3) + numpy.log10(loss)) / 2  # half way up
+    assert middle.mean() == pytest.approx(bar, abs=0.03)
 
 
 def test_hand_fit_is_reset(fit):
