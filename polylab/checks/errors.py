@@ -127,7 +127,7 @@ def explain_error(error, function):
             )
     if lost:
         return Refusal("It starts to run.", f"`.grad` is None{where}.",
-                       "which of the five lines fills it, which clears it, and is the tensor a leaf?")
+                       "which line fills it, which clears it, and is the tensor a leaf?")
     for pattern, meaning, hint in KNOWN_ERRORS:
         if pattern in text:
             return Refusal("It starts to run.", f"{meaning}{where}.", hint)
