@@ -1,4 +1,9 @@
+import subprocess
+import sys
+
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from benchmarks import course
 from benchmarks.comparison import compare
@@ -19,10 +24,28 @@ def test_a_difference_is_relative_and_the_largest():
     assert row.difference == pytest.approx(0.5)
 
 
-def test_course_group_measures_memory_and_the_price_of_testing():
-    rows = list(course.comparisons(names=["03_descend_with_numpy.ipynb"], repeats=1))
+def test_course_group_measures_memory_and_the_price_of_testing(tmp_path, monkeypatch):
+    imports = {course.WITHOUT_TORCH: "import numpy", course.WITH_TORCH: "import torch"}
+    for name, source in imports.items():
+        cell = new_code_cell(f"{source}\nprint(1)", execution_count=1,
+                             outputs=[new_output("stream", text="1\n")])
+        nbformat.write(new_notebook(cells=[cell]), tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    rows = list(course.comparisons(repeats=1))
     assert [row.unit for row in rows] == ["MB", "MB", "ms"]
     all_pages, private_pages, tested = rows
     assert all_pages.our_cost > private_pages.our_cost > 20
     assert all_pages.ratio > 1.5
+    assert tested.work == "2 notebooks, one process"
     assert tested.ratio > 0
+
+
+def test_plain_scripts_stop_at_an_error_that_no_tag_expects(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    broken = new_code_cell("1 / 0")
+    nbformat.write(new_notebook(cells=[broken]), tmp_path / "a.ipynb")
+    plain = [sys.executable, "-c", course.SCRIPT, str(tmp_path), "a.ipynb"]
+    assert subprocess.run(plain, capture_output=True).returncode == 1
+    broken.metadata.tags = ["raises-exception"]
+    nbformat.write(new_notebook(cells=[broken]), tmp_path / "a.ipynb")
+    assert subprocess.run(plain, capture_output=True).returncode == 0
