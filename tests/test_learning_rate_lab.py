@@ -16,12 +16,12 @@ from PIL import Image
 from traitlets import TraitError
 
 from polylab.data import FIRST_GUESS, sine_samples
-from polylab.descent import OUTCOMES
+from polylab.descent import OUTCOMES, rate_text
 from polylab.lab import LearningRateLab
 from polylab.lab.challenges import CHALLENGES, fewest_plain_steps
 from polylab.lab.experiment import TARGETS, Experiment, design
 from polylab.lab.run_picture import draw_run
-from polylab.lab.words import OUTCOME_MEANINGS, explain, number, percent, rate_text
+from polylab.lab.words import OUTCOME_MEANINGS, explain, number, percent
 from polylab.polynomial import features
 
 

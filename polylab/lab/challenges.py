@@ -6,9 +6,8 @@ from functools import lru_cache
 
 import numpy
 
-from polylab.descent import NEAR
+from polylab.descent import NEAR, rate_text
 from polylab.lab.experiment import Experiment
-from polylab.lab.words import rate_text
 
 
 @dataclass(frozen=True)

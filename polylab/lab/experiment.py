@@ -69,15 +69,10 @@ class Experiment:
         """The least-squares problem, a :class:`polylab.descent.LeastSquares`."""
         return _problem(self.basis, self.target, self.reduction)
 
-    @cached_property
+    @property
     def start_coefficients(self):
         """Coefficients before the first update, in this basis; array of shape (4,)."""
-        powers = {
-            "common": FIRST_GUESS,
-            "zeros": (0.0, 0.0, 0.0, 0.0),
-            "random": tuple(numpy.random.default_rng(self.seed).standard_normal(4)),
-        }[self.start]
-        return best_fit(design(self.basis), evaluate(powers, sine_samples()[0]))
+        return _start(self.basis, self.start, self.seed)
 
     @cached_property
     def trajectory(self):
@@ -108,6 +103,18 @@ def target_values(name):
 def design(basis):
     """Return the feature matrix of the cubic in a basis, shape (2000, 4)."""
     return features(sine_samples()[0], 3, basis)
+
+
+@lru_cache
+def _start(basis, start, seed):
+    powers = {
+        "common": FIRST_GUESS,
+        "zeros": (0.0, 0.0, 0.0, 0.0),
+        "random": tuple(numpy.random.default_rng(seed).standard_normal(4)),
+    }[start]
+    coefficients = best_fit(design(basis), evaluate(powers, sine_samples()[0]))
+    coefficients.setflags(write=False)
+    return coefficients
 
 
 @lru_cache

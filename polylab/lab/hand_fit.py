@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from polylab.data import sine_samples
 from polylab.frames import Frame
 from polylab.gradients import squared_error
-from polylab.plots import FIT, FLOOR, SERIES, TRUTH, label_angles
+from polylab.plots import FIT, FLOOR, SERIES, plot_fit
 from polylab.polynomial import best_fit, evaluate, features
 
 _SLIDERS = {
@@ -141,12 +141,10 @@ class _HandFitPicture:
         self._x = x
         figure = Figure(figsize=(9, 3.8), dpi=90, layout="constrained")
         curve_axes, gauge_axes = figure.subplots(1, 2, width_ratios=(4, 1))
-        curve_axes.plot(x, y, color=TRUTH, linewidth=4, alpha=0.35, label="truth, sin x")
+        plot_fit(curve_axes, x, y)
         (self._curve,) = curve_axes.plot(x, y, color=FIT, linewidth=2.5, label="your cubic")
         curve_axes.set_ylim(-3, 3)
         curve_axes.set_xlim(-numpy.pi, numpy.pi)
-        curve_axes.set_ylabel("y", fontsize=12)
-        label_angles(curve_axes)
         curve_axes.legend(fontsize=11, loc="upper left")
         gauge_axes.set_yscale("log")
         gauge_axes.set_ylim(_EMPTY, 1e6)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import ipywidgets
 
-from polylab.descent import OPTIMISERS
+from polylab.descent import OPTIMISERS, rate_text
 from polylab.lab.challenges import CHALLENGES
 from polylab.lab.experiment import REDUCTIONS, STARTS, TARGETS, Experiment
 from polylab.lab.rate_slider import RateSlider
 from polylab.lab.run_picture import draw_run
-from polylab.lab.words import OUTCOME_MEANINGS, explain, rate_text
+from polylab.lab.words import OUTCOME_MEANINGS, explain
 from polylab.polynomial import BASES
 
 _STEPS = (100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -273,9 +273,7 @@ class LearningRateLab(ipywidgets.VBox):
 
     # What the learner sees.
 
-    def _show(self, _change=None):
-        if self._quiet:
-            return
+    def _show(self):
         challenge = CHALLENGES.get(self.challenge.value)
         reveal_limit = challenge is None or not challenge.hides_limit
         hidden = self.hidden

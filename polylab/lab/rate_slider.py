@@ -5,7 +5,7 @@ import math
 import ipywidgets
 import traitlets
 
-from polylab.lab.words import rate_text
+from polylab.descent import rate_text
 
 _NOTCH = 0.004  # decades between two positions of the slider, 0.93 %
 _DRAGGED, _TYPED = 4, 7  # significant digits

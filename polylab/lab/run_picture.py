@@ -7,10 +7,10 @@ import numpy
 from matplotlib.figure import Figure
 
 from polylab.data import sine_samples
+from polylab.descent import rate_text
 from polylab.frames import Frame
 from polylab.lab.experiment import Experiment, design, target_values
-from polylab.lab.words import rate_text
-from polylab.plots import FIT, FLOOR, GUESS, SERIES, STYLES, TRUTH, label_angles
+from polylab.plots import FIT, FLOOR, GUESS, SERIES, STYLES, plot_fit
 
 _THIN = slice(None, None, 8)  # 250 of 2,000 points draw the same curve on a screen
 _MODES = SERIES[1:5]  # slowest to fastest
@@ -64,7 +64,7 @@ class _Stage:
 
     def _draw_fit(self, axes, target):
         y = target_values(target)[_THIN]
-        axes.plot(self._x, y, color=TRUTH, linewidth=4, alpha=0.35, label=f"truth, {target}")
+        plot_fit(axes, self._x, y, truth=f"truth, {target}")
         (self._curve,) = axes.plot([], [], color=FIT, linewidth=2.5, label="fit")
         axes.plot([], [], color=GUESS, linestyle="-.", linewidth=2.5, label="start")
         low, high = y.min(), y.max()
@@ -75,8 +75,6 @@ class _Stage:
                                ha="center", va="center")
         axes.set_xlim(-numpy.pi, numpy.pi)
         axes.set_title("The fit", fontsize=12)
-        axes.set_ylabel("y", fontsize=12)
-        label_angles(axes)
         axes.legend(fontsize=10, loc="upper left", handlelength=3)
 
     def _draw_losses(self, axes, still, earlier):
@@ -89,7 +87,7 @@ class _Stage:
         axes.axhline(floor, color=FLOOR, linestyle="--", linewidth=2, label=f"floor {floor:.4g}")
         for run in earlier:
             losses = self._visible(run.trajectory.losses)
-            axes.plot(losses, color="#7F7F7F", linewidth=1.2, alpha=0.6,
+            axes.plot(losses, color=SERIES[-1], linewidth=1.2, alpha=0.6,
                       label="earlier runs" if run is earlier[0] else None)
         (self._losses,) = axes.plot([], [], color=FIT, linewidth=2.5, label="this run")
         (self._dot,) = axes.plot([], [], "o", color=FIT, markersize=9, markeredgecolor="black")
@@ -107,7 +105,7 @@ class _Stage:
         axes.set_xscale("log")
         axes.set_xlim(low, high)
         axes.set_ylim(0, top)
-        axes.axhspan(1, top, color="#D55E00", alpha=0.10)
+        axes.axhspan(1, top, color=FIT, alpha=0.10)
         axes.axhline(1, color="black", linewidth=1)
         axes.text(low * 1.15, 1.03, "grows", fontsize=11)
         axes.text(low * 1.15, 0.97, "shrinks", fontsize=11, va="top")
@@ -154,7 +152,7 @@ class _Stage:
         self._dot.set_data([step], [losses[step]])
         rate = float(numpy.clip(experiment.rate, *self._rates))
         self._rate.set_data([rate, rate], [0, self._factor_top])
-        for dot, factor in zip(self._factors, _factors(run), strict=True):
+        for dot, factor in zip(self._factors, _factors(experiment), strict=True):
             dot.set_data([rate], [min(factor, self._factor_top)])
         return self._frame.png()
 
@@ -178,9 +176,10 @@ def _curvature(eigenvalue):
     return f"{eigenvalue:,.0f}" if eigenvalue >= 1000 else f"{eigenvalue:.3g}"
 
 
-def _factors(run):
+def _factors(experiment):
     """Return the size of each mode's factor; where there is no fixed one, the mean over the run."""
-    if run.optimiser in ("sgd", "momentum"):
+    run = experiment.trajectory
+    if experiment.limit is not None:
         return abs(run.factors)
     first, last = abs(run.amplitudes[0]), abs(run.amplitudes[-1])
     with numpy.errstate(divide="ignore", invalid="ignore", over="ignore"):

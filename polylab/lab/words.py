@@ -33,7 +33,7 @@ def explain(experiment, reveal_limit=True):
     run = experiment.trajectory
     if not reveal_limit:
         return f"{run.outcome.capitalize()}: {_ending(run)}."
-    if experiment.optimiser in ("rmsprop", "adam"):
+    if experiment.limit is None:
         return _explain_adaptive(experiment, run)
     if experiment.optimiser == "momentum":
         return _explain_momentum(experiment, run)
