@@ -7,6 +7,7 @@ colours then takes a quarter of the time that true colour takes to compress.
 """
 
 import io
+import zlib
 
 import numpy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -61,7 +62,7 @@ class Frame:
             artist.axes.draw_artist(artist)
         picture = self._pixels().quantize(palette=self._palette, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
-        picture.save(buffer, "png", compress_level=1)
+        picture.save(buffer, "png", compress_level=1, compress_type=zlib.Z_RLE)
         return buffer.getvalue()
 
     def _pixels(self):

@@ -20,7 +20,7 @@ _OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
                     "rmsprop": "RMSprop", "adam": "Adam"}
 _START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
 _NO_CHALLENGE = "none"
-_READABLE, _WIDEST = "720px", "1000px"  # least and largest width of the picture
+_READABLE, _WIDEST = "720px", "850px"  # widths: the picture at least, the lab at most
 
 
 class LearningRateLab(ipywidgets.VBox):
@@ -159,7 +159,7 @@ class LearningRateLab(ipywidgets.VBox):
                                       tooltip="Keep the loss of this run as a faint line")
         self.reset = ipywidgets.Button(description="Reset", tooltip="Back to how the lab opened")
         self.picture = ipywidgets.Image(
-            format="png", layout=ipywidgets.Layout(width="100%", min_width=_READABLE))
+            format="png", layout=ipywidgets.Layout(max_width="100%", min_width=_READABLE))
         self.words, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
 
     def _rows(self):

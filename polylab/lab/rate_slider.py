@@ -74,7 +74,8 @@ class RateSlider(ipywidgets.HBox):
 
     def _dragged(self, _change):
         if self._position(self.slider.value) != self._position(self.value):
-            self.value = float(f"{self.slider.value:.{_DRAGGED}g}")
+            with self.box.hold_sync():  # who drags looks at what follows from it first
+                self.value = float(f"{self.slider.value:.{_DRAGGED}g}")
 
     def _typed(self, _change):
         if self.box.value == rate_text(self.value, _TYPED):

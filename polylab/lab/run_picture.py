@@ -53,7 +53,7 @@ class _Stage:
     def __init__(self, still, earlier, reveal_limit):
         self._x = sine_samples()[0][_THIN]
         self._design = design(still.basis)[_THIN]
-        figure = Figure(figsize=(10.8, 3.6), dpi=80, layout="constrained")
+        figure = Figure(figsize=(10.4, 3.5), dpi=80, layout="constrained")
         fit_axes, loss_axes, mode_axes = figure.subplots(1, 3, width_ratios=(1, 1, 1))
         self._draw_fit(fit_axes, still.target)
         self._draw_losses(loss_axes, still, earlier)
