@@ -273,6 +273,23 @@ def test_picture_follows_the_state_not_the_way_to_it(lab):
     assert (pixels(lab.picture.value) == pixels(fresh)).all()
 
 
+@pytest.mark.parametrize("settings", [
+    {},
+    {"target": "exp x", "reduction": "mean", "steps": 10_000, "rate": 1e-4},
+    {"target": "square wave", "basis": "standardised", "optimiser": "adam", "rate": 1e-2},
+])
+def test_every_label_has_room(settings):
+    picture = pixels(draw_run(Experiment(**settings)))
+    white = (picture == 255).all(axis=(0, 2))
+    frames = numpy.flatnonzero((picture.max(axis=2) < 60).mean(axis=0) > 0.6)
+    assert len(frames) == 6  # the left and the right side of three panels
+    for right, left in zip(frames[1::2], frames[2::2], strict=False):
+        between = numpy.convolve(white[right:left], numpy.ones(6), "valid")
+        assert between.max() == 6  # the labels of neighbours stay apart
+    assert white[[0, -1]].all()
+    assert (picture[[0, -1]] == 255).all()  # top and bottom
+
+
 def test_picture_says_when_the_fit_has_left_it():
     def orange_in_the_fit_panel(rate):
         panel = pixels(draw_run(Experiment(rate=rate)))[60:, :270].astype(int)  # below the legend

@@ -147,14 +147,14 @@ def jupyterlab(folder):
                   f"--IdentityProvider.token={TOKEN}", *(["--allow-root"] if AS_ROOT else []))
 
 
-def voila(*options, cwd=None):
-    """Start Voilà on the lab as an app, as :func:`server` does.
+def voila(*options, notebook=APP, cwd=None):
+    """Start Voilà on a notebook, the lab as an app if left out, as :func:`server` does.
 
     Voilà reads the file voila.json in the folder that it is started in.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]  # Voilà would print the address with port 0
-    return server("voila", str(APP), "--no-browser", f"--port={port}", *options, cwd=cwd)
+    return server("voila", str(notebook), "--no-browser", f"--port={port}", *options, cwd=cwd)
 
 
 def _printed_address(process, log):
