@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -341,8 +342,8 @@ def _judge_formula(module, name, start, shapes):
         numbers = random.normal(size=len(formula.names)).astype(short)
         x = formula.inputs(random, n).astype(short)
         _set(parameters, numbers, dtype)
-        outputs = _outputs(module, x, short, many=name == "dynamic")
-        tries.append((numbers.astype(float), x.astype(float), short, outputs))
+        outputs, times = _outputs(module, x, short, many=name == "dynamic")
+        tries.append((numbers.astype(float), x.astype(float), short, outputs, times))
         _require_gradients(module, parameters, x, formula)
     _compare(tries, orders, formula)
     if name == "dynamic":
@@ -372,7 +373,10 @@ def _list(items):
 
 
 def _outputs(module, x, dtype, many):
-    """Return what the module computes, called once or often; refuse anything but shape (n,)."""
+    """Return the different outputs of the module, called twice or often, and how often each came.
+
+    Anything but numbers of shape (n,) is refused.
+    """
     given = to_library(x, "torch")
     if many:
         values = call(lambda: [module(given) for _ in range(DRAWS)]).value
@@ -399,7 +403,8 @@ def _outputs(module, x, dtype, many):
         raise Refusal("It returns one number per point.",
                       "Called twice with the same x it gives two different answers.",
                       "does forward draw random numbers or change a parameter?")
-    return [reading.numbers for reading in readings]
+    came = Counter(reading.numbers.tobytes() for reading in readings)
+    return [numpy.frombuffer(numbers) for numbers in came], list(came.values())
 
 
 def _require_gradients(module, parameters, x, formula):
@@ -427,7 +432,7 @@ def _matches(outputs, allowed, dtype):
 
 def _explained(tries, orders, compute):
     return any(all(_matches(outputs, compute(numbers[list(order)], x), dtype)
-                   for numbers, x, dtype, outputs in tries) for order in orders)
+                   for numbers, x, dtype, outputs, _ in tries) for order in orders)
 
 
 def _compare(tries, orders, formula):
@@ -463,12 +468,13 @@ def _diagnose_dynamic(tries, orders, right):
 
 
 def _require_fair(tries, orders, formula):
-    numbers, x, dtype, outputs = tries[0]
+    numbers, x, dtype, outputs, times = tries[0]
     order = next(order for order in orders
                  if _matches(outputs, formula.outputs(numbers[list(order)], x), dtype))
     allowed = formula.outputs(numbers[list(order)], x)
     size = max(1.0, *(float(numpy.abs(one).max()) for one in allowed))
-    counts = [sum(close(output, one, size, dtype) for output in outputs) for one in allowed]
+    counts = [sum(count for output, count in zip(outputs, times, strict=True)
+                  if close(output, one, size, dtype)) for one in allowed]
     right = "Each of its outputs is an allowed one."
     if DRAWS in counts:
         extra = counts.index(DRAWS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy
 
 from polylab.checks.common import require_no_outside_data
@@ -17,6 +15,7 @@ from polylab.gradients import finite_difference_gradient
 from polylab.polynomial import BASES, features
 
 TRIAL_STEPS = 50  # when training is repeated
+FUNCTIONS = ("target", "derive_rate", "gradient", "train")
 CLOSE_TO_BEST = 1.05  # loss, as a multiple of the least loss
 
 
@@ -61,9 +60,7 @@ def check_project(*, target, x, degree, basis, derive_rate, gradient, train, coe
 
 
 def _fill_in(parts):
-    with contextlib.ExitStack() as kept:
-        for name in ("target", "derive_rate", "gradient", "train"):
-            kept.enter_context(untouched_by(parts[name]))
+    with untouched_by(*(parts[name] for name in FUNCTIONS)):
         try:
             problem = _problem(parts)
         except Refusal as refusal:
@@ -136,12 +133,14 @@ def _rate(parts, matrix):
 
 def _row_rate(parts, matrix, y, problem):
     other, other_y = _other_problem(parts, 3)
+    rates = []
     for data, summed in ((matrix, problem), (other, LeastSquares(other, other_y))):
         rate, limit = _rate(parts, data), summed.largest_stable_rate
         if rate >= limit:
             raise Refusal("", f"On {len(data):,} points {rate:.3g} is not below {limit:.3g}.", "")
-    rate = _rate(parts, matrix)
-    if rate == _rate(parts, other):
+        rates.append(rate)
+    rate, other_rate = rates
+    if rate == other_rate:
         raise Refusal("", f"It is {rate:.3g} for other data too: written down, not derived.", "")
     return f"{_below(rate, problem.largest_stable_rate)}, and it follows the data."
 
@@ -241,7 +240,7 @@ def _shows(curve, x, wanted, other):
 
 
 def _row_fresh(parts, matrix, y, problem):
-    for name in ("target", "derive_rate", "gradient", "train"):
+    for name in FUNCTIONS:
         if not callable(parts[name]):
             raise Refusal("", f"`{name}` must be a function.", "")
         require_no_outside_data(parts[name], "")

@@ -110,13 +110,14 @@ _READS = ("LOAD_GLOBAL", "LOAD_NAME")
 _WRITES = ("STORE_GLOBAL", "DELETE_GLOBAL")
 
 
+@functools.lru_cache(256)  # every part of a check asks again
 def _names(code, operations):
     """Return the global names that a code object, or one nested in it, reads or writes."""
     names = [step.argval for step in dis.get_instructions(code) if step.opname in operations]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             names += _names(constant, operations)
-    return list(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
 # --- what it leans on -----------------------------------------------------------------------
@@ -267,11 +268,15 @@ def _holds_ellipsis(answer):
 
 def _tree(function):
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+        return _parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):
         return None
 
 
+_parse = functools.lru_cache(64)(ast.parse)
+
+
+@functools.lru_cache(64)
 def _blanks_in_tree(tree, alone):
     indices = set()
     statements = set()
@@ -282,7 +287,7 @@ def _blanks_in_tree(tree, alone):
             statements.add(node.value)
     blanks = [node for node in ast.walk(tree)
               if isinstance(node, ast.Constant) and node.value is ... and node not in indices]
-    return [node.lineno for node in blanks if (node in statements) == alone]
+    return tuple(node.lineno for node in blanks if (node in statements) == alone)
 
 
 def _blanks_in_code(code):

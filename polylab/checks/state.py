@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import copy
+import operator
 import os
 import random
 import sys
@@ -18,18 +19,18 @@ OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)
 
 
-
 @contextlib.contextmanager
-def untouched_by(answer):
+def untouched_by(*answers):
     """Put back, at the end of a check, modules, and the names and data of the learner's code.
 
     Parameters
     ----------
-    answer : object
-        The learner's object.
+    *answers : object
+        The learner's objects.
     """
     modules = _Modules()
-    undo = _undo_namespaces(answer)
+    undo = [_undo_numpy_random()]
+    undo += [step for answer in answers for step in _undo_namespaces(answer)]
     token = _modules_of_check.set(modules)
     try:
         yield
@@ -46,8 +47,12 @@ _modules_of_check = contextvars.ContextVar("modules", default=None)
 @contextlib.contextmanager
 def untouched():
     """Put back, after one call of the learner's code, every shared setting and the modules."""
-    modules = _modules_of_check.get() or _Modules()
-    undo = [*_undo_settings(), *_undo_figures(), modules.put_back]
+    undo = [*_undo_settings(), *_undo_figures()]
+    modules = _modules_of_check.get()
+    if modules is None:
+        modules = _Modules()
+        undo.append(_undo_numpy_random())
+    undo.append(modules.put_back)
     try:
         yield
     finally:
@@ -55,11 +60,13 @@ def untouched():
             step()
 
 
+def _undo_numpy_random():
+    """Remember NumPy's generator: once a check, for it is slow, and every call seeds it anew."""
+    return _undo_generator(numpy.random.get_state, numpy.random.set_state)
+
+
 def _undo_settings():
-    generators = [
-        (random.getstate, random.setstate),
-        (numpy.random.get_state, numpy.random.set_state),
-    ]
+    generators = [(random.getstate, random.setstate)]
     settings = [
         (numpy.geterr, lambda old: numpy.seterr(**old)),
         (numpy.get_printoptions, lambda old: numpy.set_printoptions(**old)),
@@ -79,7 +86,7 @@ def _undo_settings():
             (torch.get_num_threads, torch.set_num_threads),
             (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
             (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-            (torch.get_default_device, torch.set_default_device),
+            (torch.get_default_device, _reset_default_device),
         ]
     return [
         *(_undo_generator(get, put) for get, put in generators),
@@ -93,9 +100,15 @@ def _undo_generator(get, put):
 
 
 def _undo_setting(get, put):
-    """Put a setting back only if it changed: setting torch's default device leaves a trace."""
+    """Put a setting back only if it changed."""
     old = get()
     return lambda: put(old) if get() != old else None
+
+
+def _reset_default_device(old):
+    """Take the CPU back as None: set by name it would slow down every later call of torch."""
+    torch = sys.modules["torch"]
+    torch.set_default_device(None if old == torch.device("cpu") else old)
 
 
 def _reset_environment(old):
@@ -108,7 +121,7 @@ def _undo_figures():
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is None:
         return []
-    settings = dict.copy(matplotlib.rcParams)
+    settings = _plain(matplotlib.rcParams)
     helpers = sys.modules.get("matplotlib._pylab_helpers")
     figures = None
     if helpers is not None:
@@ -116,7 +129,7 @@ def _undo_figures():
         helpers.Gcf.figs = type(figures)()
 
     def undo():
-        if dict.copy(matplotlib.rcParams) != settings:
+        if _plain(matplotlib.rcParams) != settings:
             dict.clear(matplotlib.rcParams)
             dict.update(matplotlib.rcParams, settings)
         loaded = sys.modules.get("matplotlib._pylab_helpers")
@@ -128,13 +141,20 @@ def _undo_figures():
     return [undo]
 
 
+def _plain(settings):
+    """Return a dict of matplotlib's settings without asking their class, which is slow."""
+    return dict(dict.items(settings))
+
+
 class _Modules:
     """What every name of the guarded modules stands for and, in polylab, what is inside it."""
 
     def __init__(self):
         ours = [module for name, module in list(sys.modules.items())
-                if name.split(".")[0] == "polylab" and is_a(module, types.ModuleType)]
+                if (name.startswith("polylab.") or name == "polylab")
+                and is_a(module, types.ModuleType)]
         others = [sys.modules.get(name) for name in OTHER_MODULES]
+        self.is_untouched = _is_untouched
         self.names = [(module, dict(vars(module)))
                       for module in (*ours, *filter(None, others))]
         self.functions, self.classes, self.contents = [], [], []
@@ -153,6 +173,8 @@ class _Modules:
         """Bind every name to its old value again, and give functions and classes their insides."""
         for module, names in self.names:
             current = vars(module)
+            if self.is_untouched(current, names):
+                continue
             for name, value in names.items():
                 if current.get(name) is not value:
                     current[name] = value
@@ -169,6 +191,15 @@ class _Modules:
                 function.__kwdefaults__ = keyword_defaults
         for step in (*self.classes, *self.contents):
             step()
+
+
+def _is_untouched(current, old, len=len, all=all, map=map, is_=operator.is_):
+    """Return whether two dicts hold the very same objects in the same order, by the same names.
+
+    What it calls is bound here: the learner's code may have given those names other meanings.
+    """
+    return len(current) == len(old) and all(map(is_, current, old)) and all(
+        map(is_, current.values(), old.values()))
 
 
 def _undo_class(owner):

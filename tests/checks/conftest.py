@@ -1,6 +1,5 @@
 """Around every test of a checker: nothing that all cells share may have changed."""
 
-import copy
 import os
 import random
 import signal
@@ -22,6 +21,12 @@ matplotlib.use("agg")
 @pytest.fixture
 def short_patience(monkeypatch):
     """Let code that never returns run for a moment instead of five seconds."""
+    monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.1)
+
+
+@pytest.fixture
+def some_patience(monkeypatch):
+    """Wait long enough for a right answer too, on a busy computer."""
     monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.3)
 
 
@@ -52,7 +57,8 @@ PYTEST_CHANGES = ("streams", "warnings")
 
 def world():
     modules = {name: module for name, module in sys.modules.items()
-               if name.split(".")[0] == "polylab" and isinstance(module, types.ModuleType)}
+               if (name.startswith("polylab.") or name == "polylab")
+               and isinstance(module, types.ModuleType)}
     return {
         "random": random.getstate(),
         "numpy.random": numpy.random.get_state(),  # noqa: NPY002
@@ -60,6 +66,7 @@ def world():
         "default dtype": torch.get_default_dtype(),
         "gradient mode": torch.is_grad_enabled(),
         "default device": torch.get_default_device(),
+        "torch modes": torch.overrides._get_current_function_mode_stack(),
         "threads": torch.get_num_threads(),
         "anomaly": torch.is_anomaly_enabled(),
         "error state": numpy.geterr(),
@@ -74,9 +81,9 @@ def world():
         "tracing": sys.gettrace(),
         "signals": (signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT)),
         "timer": signal.getitimer(signal.ITIMER_REAL),
-        "rcParams": copy.copy(dict(matplotlib.rcParams)),
+        "rcParams": dict(dict.items(matplotlib.rcParams)),
         "builtins": dict(vars(sys.modules["builtins"])),
-        **{name: {key: id(value) for key, value in vars(module).items()}
+        **{name: {(key, id(value)) for key, value in vars(module).items()}
            for name, module in modules.items()},
     }
 
@@ -88,7 +95,9 @@ def same(one, other):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, numpy.ndarray):
         return numpy.array_equal(one, other)
+    # Names may be added by lazy imports; those that were there must be what they were.
+    if isinstance(one, set):
+        return one >= other
     if isinstance(one, dict):
-        # Names may be added by lazy imports; those that were there must be what they were.
         return all(key in one and same(one[key], value) for key, value in other.items())
     return one is other or one == other

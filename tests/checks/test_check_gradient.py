@@ -354,6 +354,8 @@ WRONG = (
     (lambda c, x, y: four_sums, "a function", "call it"),
     (numpy.zeros(4), "A function of (coefficients, x, y) is wanted, an array of shape (4,) came"),
     (CallableObject, "a class came"),
+    (lambda c, x, y: numpy.copysign(1, len(x) - 8) * four_sums(c, x, y),
+     "It is right for n = 640, 2,000", "It is wrong for n = 7."),
 )
 
 

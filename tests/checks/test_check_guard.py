@@ -202,7 +202,7 @@ def test_a_function_that_never_returns_is_stopped(checker, answer, short_patienc
     assert sys.exc_info() == (None, None, None)
 
 
-def test_an_import_is_never_cut_in_half(short_patience, tmp_path, monkeypatch):
+def test_an_import_is_never_cut_in_half(some_patience, tmp_path, monkeypatch):
     (tmp_path / "slow_module.py").write_text(
         "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -263,7 +263,7 @@ def test_tracing_and_timers_are_as_they_were(short_patience):
         signal.signal(signal.SIGALRM, handler)
 
 
-def test_outside_the_main_thread_a_thread_takes_the_place_of_the_alarm(short_patience):
+def test_outside_the_main_thread_a_thread_takes_the_place_of_the_alarm(some_patience):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         assert_passed(pool.submit(check_gradient, right).result())
         assert_refused(pool.submit(check_gradient, never_returns).result(), "not come back")

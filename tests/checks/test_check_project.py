@@ -276,10 +276,11 @@ def test_a_missing_part_is_not_attempted(name):
 @pytest.mark.parametrize("name", ["target", "x", "degree", "basis", "derive_rate", "gradient",
                                   "train", "coefficients", "ax"])
 def test_junk_in_any_part_is_refused(name):
+    parts = project()
     for kind, junk in JUNK.items():
-        assert not check_project(**{**project(), name: junk}).passed, kind
+        assert not check_project(**{**parts, name: junk}).passed, kind
         if name in ("derive_rate", "gradient", "train"):
-            verdict = check_project(**project(**{name: lambda *inputs, junk=junk: junk}))
+            verdict = check_project(**{**parts, name: lambda *inputs, junk=junk: junk})
             assert not verdict.passed, kind
 
 

@@ -39,12 +39,12 @@ def missed(fault, *fragments):
 
 def cubic(coefficients, x):
     a, b, c, d = coefficients
-    return a + b * x + c * x**2 + d * x**3
+    return a + x * (b + x * (c + x * d))
 
 
 def slope(coefficients, x, y):
     residual = cubic(coefficients, x) - y
-    return 2 * numpy.array([residual.sum(), residual @ x, residual @ x**2, residual @ x**3])
+    return 2 * residual @ numpy.vander(x, 4, increasing=True)
 
 
 # --- gradients not zeroed ---------------------------------------------------------------------
