@@ -24,7 +24,8 @@ def test_missing_browser_is_never_passed_over_in_silence(tmp_path, variables, ou
     answer = subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider",
          "test_voila.py::test_app_is_the_lab_and_works_by_keyboard"],
-        cwd=HERE, env={**kept, **variables, "PATH": str(tmp_path)}, capture_output=True, text=True,
+        cwd=HERE, capture_output=True, text=True,
+        env={**kept, **variables, "PATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
     assert "there is no program `chromium`, so no page can be opened" in answer.stdout
     assert f"== {outcome} in" in answer.stdout
