@@ -631,7 +631,7 @@ def test_facts_about_bases(basis, eigenvalues, condition, limit, best, medians):
     assert_allclose(problem.largest_stable_rate, limit, rtol=2e-4)
     assert_allclose(problem.best_rate, best, rtol=2e-4)
     # The same 40 polynomials in every basis; medians over other draws differ by some 6 %.
-    drawn = numpy.random.default_rng(1).standard_normal((10, 4))
+    drawn = numpy.random.default_rng(1).standard_normal((40, 4))
     starts = [best_fit(matrix, features(X) @ start) for start in drawn]
     rate, momentum = problem.best_heavy_ball
     runs = (
@@ -649,7 +649,7 @@ def test_facts_about_heavy_ball_and_the_adaptive_ones():
     rate, momentum = CUBIC.best_heavy_ball
     assert_allclose(rate, 6.388e-6, rtol=1e-4)
     assert_allclose(momentum, 0.800937, rtol=2e-6)
-    starts = numpy.random.default_rng(1).standard_normal((10, 4))
+    starts = numpy.random.default_rng(1).standard_normal((40, 4))
     for rate, steps, hits in ((1e-3, 9000, 7509), (1e-2, 2500, 1772), (0.1, 400, 213)):
         runs = [CUBIC.descend(start, rate, steps, "adam") for start in starts]
         assert_allclose(numpy.median([run.steps_to() for run in runs]), hits, rtol=0.1)

@@ -84,7 +84,7 @@ class _Stage:
         floor = still.problem.floor
         first = still.problem.loss(still.start_coefficients)
         axes.set_yscale("log")
-        axes.minorticks_off()  # nine decades: the small ticks would be too close to see
+        axes.minorticks_off()  # so many decades: small ticks would be too close to see
         self._top = 1e3 * max(first, 10 * floor)
         axes.set_ylim(floor / 2, self._top)
         axes.set_xlim(-0.02 * still.steps, 1.02 * still.steps)  # room for the dot at either end
