@@ -197,7 +197,6 @@ def test_each_row_fails_on_its_own(case):
     # Wrong coefficients are not those of the plot either.
     assert others <= ({"plot made"} if "coefficients" in changes else set()), verdict.message
     assert verdict.message.startswith(f"{sum(rows.values())} of 5 rows of the rubric pass.")
-    assert check_project(**parts) == verdict
 
 
 def test_the_plot_must_show_the_fit_and_use_x(stray):

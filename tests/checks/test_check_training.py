@@ -152,9 +152,12 @@ WRONG = (
 @pytest.mark.parametrize("case", WRONG, ids=lambda case: case[1][:40])
 def test_every_mistake_is_refused_with_its_own_diagnosis(case):
     answer, *fragments = case
-    verdict = check_training(answer)
-    assert_refused(verdict, *fragments)
-    assert check_training(answer) == verdict
+    assert_refused(check_training(answer), *fragments)
+
+
+@pytest.mark.parametrize("case", WRONG[::10], ids=lambda case: case[1][:40])
+def test_the_verdict_is_the_same_the_second_time(case):
+    assert check_training(case[0]) == check_training(case[0])
 
 
 # --- torch ------------------------------------------------------------------------------------
@@ -430,9 +433,14 @@ WRONG_TORCH = (
 @pytest.mark.parametrize("case", WRONG_TORCH, ids=lambda case: f"{case[0]}: {case[2][:40]}")
 def test_torch_has_its_own_diagnoses(case):
     optimiser, answer, *fragments = case
-    verdict = check_training(answer, optimiser, library="torch")
-    assert_refused(verdict, *fragments)
-    assert check_training(answer, optimiser, library="torch") == verdict
+    assert_refused(check_training(answer, optimiser, library="torch"), *fragments)
+
+
+@pytest.mark.parametrize("case", WRONG_TORCH[::10], ids=lambda case: f"{case[0]}: {case[2][:40]}")
+def test_the_verdict_in_torch_is_the_same_the_second_time(case):
+    optimiser, answer, *_ = case
+    first, second = (check_training(answer, optimiser, library="torch") for _ in range(2))
+    assert first == second
 
 
 def starter(x, y, start, rate, steps):
