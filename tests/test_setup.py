@@ -412,7 +412,9 @@ class TestCommands:
             number, title = re.match(r"# (\d\d)\. (.*)", text).groups()
             minutes = re.search(r"(\d+) minutes", text)[1]
             efforts = re.findall(r"^\*(\d+) minutes · \w+\*$", text, re.MULTILINE)
-            assert (number, title, path.name, minutes, str(sum(map(int, efforts)))) in rows
+            row = (number, title, path.name, minutes, str(sum(map(int, efforts))))
+            assert row in rows, ("README: write into the table of the course number, title, file, "
+                                 f"minutes and the sum of the exercises' minutes: {row}")
             assert f"| [{number} {title}]({path.name}) | {minutes} |" in own_map
 
     def test_sessions_add_up(self):
