@@ -17,6 +17,7 @@ from polylab.arrays import require_finite
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 OUTCOMES = ("converges", "oscillates", "diverges", "crawls")
+_ABOVE = 1 + 1e-9  # a rate so many times a limit is above it; nearer is rounding
 NEAR = 1.01
 """A loss is near the floor when it is within 1 % of it."""
 
@@ -440,7 +441,8 @@ class Trajectory:
         ``crawls``
             None of these: the run is on its way, but the steps are too few.
 
-        "Above" and "within" leave room for ``problem.rounding``.
+        For losses, "above" and "within" leave room for ``problem.rounding``. A rate is above a
+        limit if it is so by more than a billionth of it: what is nearer is rounding.
         """
         losses = numpy.atleast_2d(self.losses)
         last = losses[:, -1]
@@ -449,9 +451,9 @@ class Trajectory:
             diverges = (last == losses.max(-1)) & (last > self._level(NEAR, losses[:, 0]))
         else:
             present = self._first_amplitudes != 0
-            diverges = ((self._rates[:, None] > self._limits) & present).any(-1)
+            diverges = ((self._rates[:, None] > _ABOVE * self._limits) & present).any(-1)
         if self.optimiser == "sgd":
-            swings = ((self._products > 1) & present).any(-1)
+            swings = ((self._products > _ABOVE) & present).any(-1)
         else:
             lowest = numpy.minimum.accumulate(losses, axis=-1)
             swings = (losses > self._level(NEAR, lowest)).any(-1)

@@ -72,7 +72,9 @@ class Task:
     accepts : callable, optional
         For a value with many right answers: ``accepts(numbers)`` is given the numbers in float64
         and returns the sentence that says what is wrong, empty if they are right. ``wanted`` is
-        then one example, for the shape.
+        then one example, a tuple of numbers.
+    follows_device : bool, default False
+        The tensor returned must be on the device of the last input.
     """
 
     description: str
@@ -88,6 +90,7 @@ class Task:
     shares: bool | None = None
     choices: tuple[str, ...] = ()
     accepts: Callable | None = None
+    follows_device: bool = False
 
 
 def _vector(random):
@@ -97,6 +100,10 @@ def _vector(random):
 def _two_vectors(random):
     count = random.integers(12, 40)
     return random.normal(size=count), random.normal(size=count)
+
+
+def _number(random):
+    return (float(random.uniform(-4, 4)),)
 
 
 def _vector_and_degree(random):
@@ -183,9 +190,9 @@ TASKS = {
         hint="turn one slider a little at a time and watch the loss.",
     ),
     "cube": Task(
-        "the cube of each value handed in, and of nothing else",
+        "the cube of the number handed in, and of nothing else",
         wanted=lambda value: numpy.multiply(numpy.multiply(value, value), value),
-        inputs=_vector,
+        inputs=_number,
         hint="5 must give 125.",
         near_misses=(
             NearMiss(lambda value: value**2, "It is the square, not the cube.",
@@ -261,6 +268,9 @@ TASKS = {
             NearMiss(lambda predicted, y: float((y - predicted).max()),
                      "A miss above the truth is not counted.",
                      "−3 is a larger miss than 2: what is done about the sign?"),
+            NearMiss(lambda predicted, y: float((predicted - y).min()),
+                     "This is the lowest of the differences, with its sign; a miss above the "
+                     "truth is not counted.", "what is done about the sign?"),
             NearMiss(lambda predicted, y: float(((predicted - y) ** 2).max()),
                      "This is the square of the largest miss.", "no square is needed here."),
             NearMiss(lambda predicted, y: float(numpy.abs(predicted - y).mean()),
@@ -434,6 +444,7 @@ TASKS = {
         inputs=_values_and_vector,
         library="torch",
         as_array=True,
+        follows_device=True,
         hint="`torch.tensor` takes `dtype` and `device`, and `x` knows its own.",
         near_misses=(
             NearMiss(lambda values, x: numpy.array(values, dtype=numpy.float32).astype(x.dtype),
@@ -457,7 +468,8 @@ TASKS = {
     ),
     # --- 06 Write your own autograd function ------------------------------------------------
     "wrong_backward": Task(
-        'the name of the wrong backward pass: "First", "Second" or "Third"',
+        "Second is the wrong one; its backward multiplies by ½(5x² − 3), and the derivative of "
+        "P₃ is ½(15x² − 3)",
         wanted=lambda: "Second",
         choices=("First", "Second", "Third"),
         hint="hand each one to gradcheck, with an input of dtype float64.",
@@ -570,7 +582,7 @@ TASKS = {
                      "This is the limit with three separate parameters for x⁴, x⁵ and x⁶.",
                      "e is one parameter, so it has one column."),
         ),
-        tolerance=0.002,
+        tolerance=0.001,
     ),
     # --- 11 Train a two-layer network -------------------------------------------------------
     "rate_for_the_mean": Task(
@@ -604,6 +616,15 @@ TASKS = {
                      "The sign is flipped.", "the slope is 2 (ŷ − y), not 2 (y − ŷ)."),
             NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2) / y.size,
                      "This is the gradient of the mean.", "the loss is the sum."),
+            NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2) / len(x),
+                     "It is divided by the number of examples.", "the loss is the sum."),
+            NearMiss(lambda x, y, w1, w2: 2 * x.T @ ((x @ w1 @ w2 - y) @ w2.T),
+                     "The bend is missing, on the way forward and on the way back.",
+                     "which hidden numbers does the ReLU cut off?"),
+            NearMiss(lambda x, y, w1, w2: 2 * x.T @ numpy.maximum(
+                         (numpy.maximum(x @ w1, 0) @ w2 - y) @ w2.T, 0),
+                     "On the way back the slope is cut off where it is negative.",
+                     "what counts is whether the hidden number was positive."),
             NearMiss(lambda x, y, w1, w2: _gradient_of_w1(x, y, w1, w2, bent=numpy.ones_like),
                      "The bend is left out on the way back.",
                      "where the hidden number is 0, nothing comes back."),
@@ -629,8 +650,9 @@ TASKS = {
             NearMiss(lambda: numpy.log(1e-3) / numpy.log(1 - 1e-6 * 1727.50065),
                      "The equation is solved, but the answer is not a whole number of steps.",
                      "after which whole step is a thousandth or less left for the first time?"),
-            NearMiss(lambda: 3999, "This puts ηλ where −ln(1 − ηλ) belongs; they are only nearly "
-                     "the same.", "use the logarithm of 1 − ηλ itself."),
+            *(NearMiss(lambda steps=steps: steps, "This puts ηλ where −ln(1 − ηλ) belongs; they "
+                       "are only nearly the same.", "use the logarithm of 1 − ηλ itself.")
+              for steps in (3998, 3999, numpy.log(1e3) / (1e-6 * 1727.50065))),
             NearMiss(lambda: 1998, "This is when a thousandth of the loss is left.",
                      "the loss depends on the square of the amplitude."),
             NearMiss(lambda: 3341, "This is the slow odd mode, with λ = 2065.98.",

@@ -516,7 +516,8 @@ def test_the_limit_itself_is_not_beyond_the_limit(momentum):
     run = CUBIC.descend(FIRST_GUESS, 1e-6, 10, "momentum", momentum=momentum)
     assert_allclose(run.largest_stable_rate, 2 * (1 + momentum) / CUBIC.eigenvalues[-1])
     for rate, beyond in ((run.largest_stable_rate, False),
-                         (run.largest_stable_rate * (1 + 1e-12), True)):
+                         (run.largest_stable_rate * (1 + 1e-12), False),
+                         (run.largest_stable_rate * (1 + 1e-8), True)):
         again = CUBIC.descend(FIRST_GUESS, rate, 10, "momentum", momentum=momentum)
         assert (again.outcome == "diverges") == beyond
     assert CUBIC.descend(FIRST_GUESS, CUBIC.largest_stable_rate, 10).outcome == "oscillates"

@@ -347,6 +347,11 @@ def test_memory_of_a_long_drag_holds_no_arrays(lab):
          "2,000 steps. Loss 12.274, 39.2 % above the floor 8.817"),
         ({"rate": 1.7e-6, "steps": 5000}, "Converges: loss 8.8172, at the floor 8.817"),
         ({"basis": "legendre"}, "the limit here is 5e-4"),
+        ({"basis": "orthonormal", "rate": 2.5e-4}, "Converges: loss 8.8172, at the floor 8.817, "
+         "within 1 % after 1 steps"),
+        ({"basis": "orthonormal", "rate": 2.501e-4}, "Oscillates: 1 − ηλ = −0.000400 on"),
+        ({"basis": "orthonormal", "rate": 5e-4}, "Oscillates: 1 − ηλ = −1.000 on"),
+        ({"basis": "orthonormal", "rate": 5.001e-4}, "Diverges: 1 − ηλ = −1.000400 on"),
         ({"reduction": "mean"}, "the limit here is 7.116e-3"),
         ({"optimiser": "momentum", "rate": 1e-5}, "2 (1 + m)/λmax, is 6.404e-6"),
         ({"optimiser": "momentum", "rate": 6e-6}, "Oscillates: the loss itself rises and falls"),
@@ -374,6 +379,7 @@ def test_hidden_limit_is_not_in_the_sentence():
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        (number(0.0123456), "0.0123"), (number(-3e-13), "−0.000"),
         (number(0.9982725), "0.99827"), (number(-0.686), "−0.686"),
         (number(-1.0011541), "−1.00115"), (number(1), "1.000"),
         (number(-4.6212), "−4.621"), (number(123456.0), "1.23e+05"),

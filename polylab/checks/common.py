@@ -10,6 +10,7 @@ from polylab.checks.reading import (
     blank_line,
     is_a,
     lone_blank_line,
+    oracles_used,
     outside_constants,
     outside_data,
 )
@@ -91,6 +92,15 @@ def require_no_outside_data(answer, right):
             "computes with whatever was left there.",
             "use only the parameters and names made inside; then restart and run all.",
         )
+
+
+def require_own_gradient(answer):
+    """Refuse code that has the course's own check find the gradient."""
+    names = oracles_used(answer)
+    if names:
+        raise Refusal("It takes what it is given.",
+                      f"It leaves the gradient to `{names[0]}`, which is there to check yours.",
+                      "who is to find the gradient here, you by hand or autograd?")
 
 
 def constants_sentence(answer):

@@ -15,6 +15,22 @@ KNOWN_ERRORS = (
         "what must the first line of `__init__` call?",
     ),
     (
+        "coefficients must be finite",
+        "The coefficients have grown without end",
+        "which number keeps a step short, and is its sign right?",
+    ),
+    (
+        "can require gradients",
+        "A parameter is made of whole numbers, and only numbers with a decimal point can be "
+        "trained",
+        "write the point: 1.0 instead of 1.",
+    ),
+    (
+        "can't optimize a non-leaf Tensor",
+        "The optimiser is given a tensor that was computed from another one",
+        "give it the tensor that you start from, in a list.",
+    ),
+    (
         "a leaf Variable that requires grad",
         "The update is made inside the graph: autograd watches it and objects",
         "updates are bookkeeping, not maths to be differentiated; which block tells autograd so?",
@@ -139,7 +155,8 @@ def explain_error(error, function):
         "SystemExit": "a function ends with `return`; leave Python running.",
         "RecursionError": "the function calls itself and never stops.",
         "MemoryError": "an array is far larger than needed; print its shape.",
-    }.get(name, "run that line alone with small numbers.")
+    }.get(name, "run that line alone with small numbers." if line else
+          "call it yourself, in a cell of your own, and read the whole message.")
     return Refusal("", f"It raises {name}{said}{where}.", hint)
 
 

@@ -17,6 +17,7 @@ from polylab.checks.values import (
     describe,
     read_numbers,
     require_finite,
+    require_fractions,
     require_kind,
     require_precision,
     require_shape,
@@ -168,6 +169,7 @@ def _run(answer, shape, seed):
     require_shape(reading, shape)
     require_finite(reading, "its values")
     require_kind(reading, "torch")
+    require_fractions(reading, dtype)
     if not connected:
         raise Refusal("Forward runs.", "Its result is not part of the graph, so backward is never "
                       "called.", "forward should return a new tensor.")
@@ -206,9 +208,9 @@ def _compare_values(passes, curve):
         if _agree(passes, "value", lambda run, other=other: other.value(run.x)):
             raise Refusal("It runs in both directions.",
                           f"Forward computes {other.text}, not {curve.text}.",
-                          "put x = 1 into the formula by hand.")
+                          "put x = 2 into both formulas by hand.")
     raise Refusal("It runs in both directions.", f"Forward does not compute {curve.text}.",
-                  "put x = 1 and x = 2 into the formula by hand.")
+                  "put x = 0, x = 1 and x = 2 into the formula by hand.")
 
 
 def _compare_gradients(passes, curve):

@@ -11,6 +11,7 @@ from polylab.checks.common import (
     is_or_are,
     require_choice,
     require_function,
+    require_own_gradient,
 )
 from polylab.checks.slopes import NAMES, make_mistakes, slope, term_sizes
 from polylab.checks.trials import make_trials
@@ -57,6 +58,7 @@ def check_gradient(answer, loss="sum", library="numpy"):
     require_choice("loss", loss, ("sum", "mean"))
     require_choice("library", library, ("numpy", "torch"))
     require_function(answer, "coefficients", "x", "y")
+    require_own_gradient(answer)
     trials = make_trials()
     wanted = [_oracle(trial, loss) for trial in trials]
     scales = [term_sizes(*trial.exact()) * _share(trial, loss) for trial in trials]
@@ -171,7 +173,7 @@ def _diagnose(answer, trials, given, wanted, scales, correct, loss):
                     for trial, fine in zip(trials, correct, strict=True) if trial.n in good + bad):
         raise Refusal(f"It is right for n = {_list(good)}.", f"It is wrong for n = {_list(bad)}"
                       f"{constants_sentence(answer)}.",
-                      "which number in the code belongs to one data set only?")
+                      "which number or formula in the code belongs to one data set only?")
     if good:
         raise Refusal("On some data it is right.", "On other data it is wrong.",
                       "try it on points that are not evenly spaced or not symmetric about 0.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import itertools
+import types
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import numpy
 
 from polylab.checks.common import checker, require_choice, require_no_outside_data
 from polylab.checks.guard import call
-from polylab.checks.reading import is_a, modules_inside
+from polylab.checks.reading import is_a, members_of, modules_inside, own_classes
 from polylab.checks.values import (
     close,
     describe,
@@ -27,6 +29,7 @@ from polylab.checks.verdict import Refusal
 
 POINTS = (23, 7, 40)
 DRAWS = 600  # forward passes through a dynamic network; a third of them has sd 11.5
+LONGEST_CYCLE = 100  # calls; random draws repeat none of them
 FAIR = (150, 250)  # how often each of its three graphs may come up
 
 
@@ -213,13 +216,31 @@ def _make(answer):
 
     if is_a(answer, type) and torch.nn.Module in type.mro(answer)[1:]:
         require_no_outside_data(answer, "It is a class derived from torch.nn.Module.")
-        return _require_started(call(answer).value)
+        _require_no_arguments(answer)
+        # Another seed than that of FIRST_GUESS, whose four numbers were once drawn with seed 0.
+        return _require_started(call(answer, seed=11).value)
     if is_a(answer, torch.nn.Module):
         require_no_outside_data(answer, "It is a module.")
         return _require_started(answer)
     came = "a class that is not derived from it" if is_a(answer, type) else describe(answer)
     raise Refusal("", f"A torch.nn.Module is wanted, {came} came.",
                   "hand over the class or an object of it.")
+
+
+def _require_no_arguments(answer):
+    """Refuse a learner's class that cannot be called without arguments."""
+    owner = next(part for part in type.mro(answer) if "__init__" in members_of(part))
+    start = members_of(owner)["__init__"]
+    if owner not in own_classes(answer) or not is_a(start, types.FunctionType):
+        return
+    parameters = [*inspect.signature(start).parameters.values()][1:]  # the first is self
+    needed = [one.name for one in parameters if one.default is one.empty
+              and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    if needed:
+        raise Refusal("It is a class derived from torch.nn.Module.",
+                      f"Its `__init__` asks for {' and '.join(f'`{name}`' for name in needed)}, "
+                      "but it will be called without arguments.",
+                      "put the numbers into `__init__` itself.")
 
 
 REGISTERS = ("_parameters", "_buffers", "_modules")
@@ -290,7 +311,7 @@ def _require_parameters(module, formula):
     right = f"It is a module with {count} learnable number{'' if count == 1 else 's'}."
     wrong = f"{k} are wanted, for {formula.text}."
     plain = [name for name, value in vars(module).items()
-             if type(value) in (torch.Tensor, float, numpy.ndarray)]
+             if type(value) in (torch.Tensor, float, numpy.ndarray, tuple, list)]
     if plain and count < k:
         wrong = (f"`{plain[0]}` is not a Parameter, so no optimiser will find it; {k} learnable "
                  "numbers are wanted.")
@@ -342,8 +363,8 @@ def _judge_formula(module, name, start, shapes):
         numbers = random.normal(size=len(formula.names)).astype(short)
         x = formula.inputs(random, n).astype(short)
         _set(parameters, numbers, dtype)
-        outputs, times = _outputs(module, x, short, many=name == "dynamic")
-        tries.append((numbers.astype(float), x.astype(float), short, outputs, times))
+        outputs, came = _outputs(module, x, short, many=name == "dynamic")
+        tries.append((numbers.astype(float), x.astype(float), short, outputs, came))
         _require_gradients(module, parameters, x, formula)
     _compare(tries, orders, formula)
     if name == "dynamic":
@@ -373,13 +394,13 @@ def _list(items):
 
 
 def _outputs(module, x, dtype, many):
-    """Return the different outputs of the module, called twice or often, and how often each came.
+    """Return the different outputs of the module, called twice or often, and which came when.
 
-    Anything but numbers of shape (n,) is refused.
+    Anything but numbers of shape (n,) is refused. What came is an index for every call.
     """
     given = to_library(x, "torch")
     if many:
-        values = call(lambda: [module(given) for _ in range(DRAWS)]).value
+        values = call(lambda: [module(given) for _ in range(DRAWS)], owner=module).value
     else:
         values = [call(module, given).value, call(module, given, seed=1).value]
     if not numpy.array_equal(given.numpy(), x):
@@ -403,8 +424,10 @@ def _outputs(module, x, dtype, many):
         raise Refusal("It returns one number per point.",
                       "Called twice with the same x it gives two different answers.",
                       "does forward draw random numbers or change a parameter?")
-    came = Counter(reading.numbers.tobytes() for reading in readings)
-    return [numpy.frombuffer(numbers) for numbers in came], list(came.values())
+    came = [reading.numbers.tobytes() for reading in readings]
+    different = list(dict.fromkeys(came))
+    return ([numpy.frombuffer(numbers) for numbers in different],
+            [different.index(numbers) for numbers in came])
 
 
 def _require_gradients(module, parameters, x, formula):
@@ -416,10 +439,11 @@ def _require_gradients(module, parameters, x, formula):
 
     for parameter in parameters.values():
         parameter.grad = None
-    call(backward)
+    call(backward, owner=module)
     missing = [name for name, parameter in parameters.items() if parameter.grad is None]
     if missing:
-        raise Refusal("It returns one number per point.",
+        raise Refusal("It returns one number per point." if formula else
+                      "It has two weights and returns shape (batch, 10).",
                       f"No gradient reaches `{missing[0]}`, so it will never be trained.",
                       "is it used in forward, as a tensor, without `.item()`, `.data` or "
                       "`.detach()`?")
@@ -468,12 +492,13 @@ def _diagnose_dynamic(tries, orders, right):
 
 
 def _require_fair(tries, orders, formula):
-    numbers, x, dtype, outputs, times = tries[0]
+    numbers, x, dtype, outputs, came = tries[0]
+    times = Counter(came)
     order = next(order for order in orders
                  if _matches(outputs, formula.outputs(numbers[list(order)], x), dtype))
     allowed = formula.outputs(numbers[list(order)], x)
     size = max(1.0, *(float(numpy.abs(one).max()) for one in allowed))
-    counts = [sum(count for output, count in zip(outputs, times, strict=True)
+    counts = [sum(times[index] for index, output in enumerate(outputs)
                   if close(output, one, size, dtype)) for one in allowed]
     right = "Each of its outputs is an allowed one."
     if DRAWS in counts:
@@ -488,6 +513,9 @@ def _require_fair(tries, orders, formula):
         raise Refusal(right, f"In {DRAWS} calls 0, 1 and 2 extra terms came {counts[0]}, "
                       f"{counts[1]} and {counts[2]} times; a third each is wanted.",
                       "draw how many terms there are once per call, each number equally likely.")
+    if any(came[period:] == came[:-period] for period in range(1, LONGEST_CYCLE)):
+        raise Refusal(right, "The numbers of extra terms come in the same order again and again, "
+                      "so they are not random.", "which function draws a random number?")
 
 
 # --- two layers -----------------------------------------------------------------------------
@@ -496,6 +524,11 @@ def _require_fair(tries, orders, formula):
 def _judge_two_layers(module):
     import torch
 
+    parameters = _tensors(module, "_parameters").values()
+    if len(parameters) > 1 and not any(parameter.detach().any() for parameter in parameters):
+        raise Refusal("It is a module with parameters.", "All of them start at 0, so no gradient "
+                      "reaches the matrices and they can never move.",
+                      "start the matrices at random numbers.")
     for seed, (batch, dtype) in enumerate(((64, torch.float32), (5, torch.float64))):
         call(torch.nn.Module.to, module, dtype)
         weights = _two_weights(module, dtype, seed)
@@ -530,7 +563,13 @@ def _two_weights(module, dtype, seed):
         parameter.data = torch.tensor(values, dtype=dtype)
         values = parameter.data.double().numpy()
         weights[place] = values.T if swapped else values
-    if "w1" not in weights or "w2" not in weights:
+    absent = [shape for name, shape in (("w1", (first, hidden)), ("w2", (hidden, last)))
+              if name not in weights]
+    if len(absent) == 1:
+        raise Refusal("It is a module with one of the two matrices.",
+                      f"The matrix of shape {absent[0]} is not among its parameters.",
+                      "is it a torch.nn.Parameter?")
+    if absent:
         raise Refusal("It is a module.", f"It has no weights for {first} → {hidden} → {last}: "
                       "two matrices are wanted among its parameters.",
                       "list them with `list(module.parameters())`.")

@@ -136,7 +136,10 @@ def _row_rate(parts, matrix, y, problem):
     rates = []
     for data, summed in ((matrix, problem), (other, LeastSquares(other, other_y))):
         rate, limit = _rate(parts, data), summed.largest_stable_rate
-        if rate >= limit:
+        if abs(rate / limit - 1) < 1e-9:
+            raise Refusal("", f"On {len(data):,} points {rate:.3g} is the limit itself: the "
+                          "fastest mode never settles.", "")
+        if rate > limit:
             raise Refusal("", f"On {len(data):,} points {rate:.3g} is not below {limit:.3g}.", "")
         rates.append(rate)
     rate, other_rate = rates
@@ -260,12 +263,23 @@ def _row_fresh(parts, matrix, y, problem):
             raise Refusal("", "`train` gives another answer when it is called again.", "")
         if _loss(results[0], data, values) > 0.999 * _loss(start, data, values):
             raise Refusal("", "`train` does not bring the loss down on other data.", "")
-        ends = [_coefficients(call(parts["train"], data.copy(), values.copy(), start.copy(),
-                                   0.1 * rate, steps).value, data) for steps in (1, TRIAL_STEPS)]
-        if numpy.allclose(*ends, rtol=1e-9, atol=0):
-            raise Refusal("", f"`train` gives the same after 1 step as after {TRIAL_STEPS}: "
-                          "it does not depend on `steps`.", "")
+        _require_every_argument(parts["train"], data, values, start, 0.1 * rate)
     return "Every function works from its arguments alone, and training can be repeated."
+
+
+def _require_every_argument(train, data, values, start, rate):
+    """Refuse a training that gives the same whatever the steps, the rate or the start."""
+    def end(start=start, rate=rate, steps=1):
+        value = call(train, data.copy(), values.copy(), start.copy(), rate, steps).value
+        return _coefficients(value, data)
+
+    for name, other, said in (
+        ("steps", end(steps=TRIAL_STEPS), f"after 1 step as after {TRIAL_STEPS}"),
+        ("rate", end(rate=0.1 * rate), "at a tenth of the rate"),
+        ("start", end(start=start + 1), "from another start"),
+    ):
+        if numpy.allclose(end(), other, rtol=1e-9, atol=0):
+            raise Refusal("", f"`train` gives the same {said}: it does not depend on `{name}`.", "")
 
 
 ROWS = (

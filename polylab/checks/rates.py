@@ -8,9 +8,12 @@ from polylab.checks.common import checker, require_choice
 from polylab.checks.reading import is_a
 from polylab.checks.values import describe, read_numbers
 from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.data import sine_samples
 from polylab.descent import LeastSquares, rate_text
+from polylab.polynomial import features
 
 WANTED = ("stable", "largest stable", "best")
+EQUAL = "where do the factors of the slowest and the fastest mode have equal size?"
 NEARLY = 0.01  # how far, relative to it, a rate for the mean may be from n times the wanted one
 N_HINT = "is the loss a sum or a mean, and which of them has the larger gradient?"
 
@@ -50,6 +53,16 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.002):
         return f"Right: {rate_text(rate)} is {what}."
     raise Refusal(f"{rate_text(rate)} is a positive number.",
                   *_explain(rate, wanted, slow, fast, problem, tolerance))
+
+
+_COURSE_POINTS = 2000
+
+
+def _course_rate(wanted):
+    """Return the rate for the cubic on the points of the course."""
+    curvatures = _curvatures(LeastSquares(features(sine_samples()[0]), sine_samples()[1]))
+    slow, fast = float(curvatures[0]), float(curvatures[-1])
+    return 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
 
 
 def _read_rate(answer):
@@ -109,7 +122,8 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
 
     known = [
         (1 / fast, "It is 1/λmax: there the fastest direction lands in one step, but it is not "
-         "the rate wanted.", "what factor may a mode be multiplied by at most, −1 or 0?"),
+         "the rate wanted.", "what factor may a mode be multiplied by at most, −1 or 0?"
+         if wanted == "largest stable" else EQUAL),
         (2 / slow, "It is 2/λmin: the smallest eigenvalue in place of the largest.",
          "which direction runs away first?"),
         (4 / fast, "It is twice the limit: the Hessian is 2XᵀX, not XᵀX.",
@@ -117,22 +131,24 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
         (fast / 2, "It is λmax/2, upside down.", "should a steeper valley allow a longer step?"),
         (fast, "It is λmax itself.", "should a steeper valley allow a longer step?"),
         (2 / (fast - slow), "The two eigenvalues are subtracted.",
-         "where do the factors of the slowest and the fastest mode have equal size?"),
+         EQUAL),
         (1 / (slow + fast), "It is half of the best rate: the factor 2 is missing.",
-         "where do the factors of the slowest and the fastest mode have equal size?"),
+         EQUAL),
         (4 / (slow + fast), "It is twice the best rate: the Hessian is 2XᵀX, not XᵀX.",
          "what is the second derivative of a square?"),
     ]
     if wanted == "best":
         known.insert(0, (2 / fast, "It is the largest stable rate: there the fastest mode "
-                         "never settles.", "where do the factors of the slowest and the fastest "
-                         "mode have equal size?"))
+                         "never settles.", EQUAL))
     else:
         known.insert(0, (2 / (slow + fast), "It is the best rate, which is a little below the "
                          "limit.", "at which rate does the fastest mode just not grow?"))
     target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
     n = _points(problem)
     if n is not None:
+        if n != _COURSE_POINTS and near(_course_rate(wanted) * _COURSE_POINTS / n):
+            return (f"This is the rate for {_COURSE_POINTS:,} points, times {_COURSE_POINTS / n:g}:"
+                    " that is only nearly right.", f"work it out from these {n:,} points.")
         if abs(rate / target / n - 1) <= NEARLY:
             return f"It is {n:,} times too large: this is the rate for the mean.", N_HINT
         known.append((target / n, f"It is {n:,} times too small.", N_HINT))

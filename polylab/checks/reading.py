@@ -15,6 +15,9 @@ import sysconfig
 import textwrap
 import types
 
+from polylab.gradients import exact_gradient, finite_difference_gradient
+
+ORACLES = (exact_gradient, finite_difference_gradient)
 CONSTANTS_OF_MATHS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
 
 
@@ -107,6 +110,7 @@ def _contents(cell):
 
 
 _READS = ("LOAD_GLOBAL", "LOAD_NAME")
+_READS_OF_ANY_KIND = (*_READS, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
 _WRITES = ("STORE_GLOBAL", "DELETE_GLOBAL")
 
 
@@ -220,6 +224,16 @@ def libraries_used(answer):
         used |= {step.argval.split(".")[0] for step in dis.get_instructions(function.__code__)
                  if step.opname == "IMPORT_NAME"}
     return used & {"numpy", "torch"}
+
+
+def oracles_used(answer):
+    """Return the names of the gradients of the package that the code uses."""
+    oracles = {oracle.__name__: oracle for oracle in ORACLES}
+    used = [oracle.__name__ for oracle in ORACLES if answer is oracle]
+    used += [name for function in own_functions(answer)
+             for name in _names(function.__code__, _READS_OF_ANY_KIND)
+             if name in oracles and function.__globals__.get(name, oracles[name]) is oracles[name]]
+    return list(dict.fromkeys(used))
 
 
 # --- is it finished -------------------------------------------------------------------------

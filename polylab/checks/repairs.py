@@ -22,14 +22,15 @@ from polylab.checks.values import (
     close,
     describe,
     read_numbers,
-    require_kind,
     require_shape,
     to_library,
 )
 from polylab.checks.verdict import NotAttempted, Refusal
 
+GROWTH_AT_TWICE_THE_LIMIT = 9.0  # of the loss at a step: (1 − ηλmax)² with ηλmax = 4
 RUN_AWAY = 1e3  # the last loss, as a multiple of the first
 CRAWLS = 0.05  # a rate, as a share of the largest stable one
+TWO_DTYPES, OF_THE_SUM = "Two dtypes are mixed", "gradient of the sum"
 AT_THE_LIMIT = 1e-6  # distance from the largest stable rate, relative to it
 
 
@@ -97,7 +98,7 @@ def check_repair(program, fault):
     Returns
     -------
     Verdict
-        "Not attempted yet: …" as long as the program shows its first symptom.
+        "Not repaired yet: …" as long as the program shows its first symptom.
     """
     require_choice("fault", fault, tuple(FAULTS))
     case = FAULTS[fault]
@@ -108,8 +109,8 @@ def check_repair(program, fault):
     except Refusal as refusal:
         if case.symptom not in refusal.wrong:
             raise
-        raise NotAttempted(f"the fault is still there. {refusal.wrong} Hint: "
-                           f"{refusal.hint}") from None
+        raise Refusal("Not repaired yet: the fault is still there.", refusal.wrong,
+                      refusal.hint) from None
     return f"Right: {case.lesson}"
 
 
@@ -127,6 +128,45 @@ def _judge_plain_losses(program):
                       "The losses still hold on to their graphs, so memory grows and NumPy "
                       "refuses them: `.item()` is missing.",
                       "store the number, not the tensor with its history.")
+
+
+def _judge_dtypes(program):
+    try:
+        judge_training(program, library="torch", also="losses", exact=False)
+    except Refusal as refusal:
+        if TWO_DTYPES not in refusal.wrong or not _runs_in_float64(program):
+            raise
+        raise Refusal("With float64 data it runs.", "With float32 data two dtypes meet: something "
+                      "is float64 whatever comes in.", "let the data decide: `x.dtype`.") from None
+
+
+def _runs_in_float64(program):
+    run = make_runs("sgd")[0]
+    arrays = (to_library(array, "torch") for array in (run.x, run.y, run.start))
+    try:
+        call(program, *arrays, run.rate, run.steps)
+    except Refusal:
+        return False
+    return True
+
+
+def _judge_mean(program):
+    try:
+        judge_training(program, also="losses", loss="mean")
+    except Refusal as refusal:
+        if OF_THE_SUM not in refusal.wrong or not _first_loss_is_the_sum(program):
+            raise
+        raise Refusal("Loss and gradient belong together.", "Both are of the sum now; the task "
+                      "wants both of the mean.", "which of the two lines was right from the "
+                      "start?") from None
+
+
+def _first_loss_is_the_sum(program):
+    run = make_runs("sgd", "mean")[0]
+    losses = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate, run.steps)
+    first = read_numbers(losses.value[1], "the losses").numbers.flat[0]
+    residual = powers(run.x) @ run.start - run.y
+    return abs(first / (residual @ residual) - 1) < 1e-6
 
 
 # --- printing -------------------------------------------------------------------------------
@@ -171,11 +211,15 @@ def _judge_rate(program):
         right = f"For n = {good[0]:,} it converges." if good else "It runs."
         hint = "the limit depends on the data; let the program work it out."
         if not losses[-1] <= RUN_AWAY * losses[0]:
-            raise Refusal(right, f"For n = {n:,} the coefficients run away: the rate is far above "
+            if numpy.isclose(losses[5], GROWTH_AT_TWICE_THE_LIMIT * losses[4], rtol=1e-3, atol=0):
+                raise Refusal(right, f"For n = {n:,} the rate is twice the limit 2/λmax: the "
+                              "Hessian is 2XᵀX, not XᵀX.", "what is the second derivative of a "
+                              "square?")
+            raise Refusal(right, f"For n = {n:,} the coefficients run away: the rate is above "
                           "2/λmax there.", hint)
         if losses[-1] > losses[0]:
-            raise Refusal(right, f"For n = {n:,} the loss rises: the rate is a little above "
-                          "2/λmax there.", hint)
+            raise Refusal(right, f"For n = {n:,} the loss rises: the rate is still above 2/λmax, "
+                          "or something cuts the updates off.", hint)
         _require_descent(coefficients, losses, x, y, start)
         good.append(n)
 
@@ -291,6 +335,10 @@ def _judge_drawing(program):
                           "`ax.plot` once for each of them.")
         off = [found[0][0] for found in drawn
                if not any(numpy.allclose(angles, x) for angles, _ in found)]
+        if off and not numpy.allclose(off[0], numpy.arange(n)):
+            raise Refusal("It draws both curves.", f"What is handed over as x runs from "
+                          f"{off[0].min():.4g} to {off[0].max():.4g}, not from −π to π.",
+                          "pass x as it is.")
         if off:
             which = "one curve" if len(off) == 1 else "both curves"
             raise Refusal("It draws both curves.", f"The angles of {which} run from "
@@ -304,9 +352,13 @@ def _judge_drawing(program):
 def _judge_device(program):
     require_function(program, "count")
     for count in (2000, 7):
-        reading = read_numbers(call(program, count).value, "a tensor of angles")
+        value = call(program, count).value
+        reading = read_numbers(value, "a tensor of angles")
         require_shape(reading, (count,))
-        require_kind(reading, "torch")
+        if reading.kind != "tensor":
+            raise Refusal("It returns the right number of angles.",
+                          f"They come as {describe(value)}; a torch tensor is wanted.",
+                          "`torch.linspace` makes one.")
         if not numpy.allclose(reading.numbers, numpy.linspace(-numpy.pi, numpy.pi, count),
                               atol=1e-5):
             raise Refusal("It returns a tensor on a device of this machine.",
@@ -418,8 +470,7 @@ FAULTS = {
         _ON_TENSORS, "Shapes (n, 1) and (n,) met",
         "prediction and target have the same shape, so n residuals are added up."),
     "two dtypes": Fault(
-        partial(judge_training, library="torch", also="losses", exact=False),
-        "Two dtypes are mixed", "data and model have one dtype."),
+        _judge_dtypes, TWO_DTYPES, "data and model have one dtype."),
     "loss and gradient differ": Fault(
         _ON_ARRAYS, "The losses are sums of absolute values",
         "loss and gradient belong to the same function, so the loss falls to its floor."),
@@ -429,7 +480,7 @@ FAULTS = {
         _ON_ARRAYS, "`start` is changed in place",
         "every run starts afresh, so running it again gives the same."),
     "sum called mean": Fault(
-        partial(judge_training, also="losses", loss="mean"), "gradient of the sum",
+        _judge_mean, OF_THE_SUM,
         "the gradient is that of the mean, so a rate for the mean works."),
     "print inside the loop": Fault(
         _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),

@@ -8,6 +8,7 @@ import sys
 import numpy
 
 from polylab.checks.common import call_twice, checker, is_or_are, require_choice, require_function
+from polylab.checks.guard import call
 from polylab.checks.reading import is_a
 from polylab.checks.values import (
     TOLERANCE,
@@ -23,6 +24,10 @@ from polylab.checks.verdict import NotAttempted, Refusal
 from polylab.tasks import TASKS
 
 SEEDS = 6
+ONE_NUMBER = "It is one number, as wanted."
+FLIPPED = "The sign is flipped."
+REVERSED = "The numbers are right, but in reverse order."
+DOUBLED = "It is off by a factor of 2."
 
 
 @checker
@@ -70,12 +75,16 @@ def _judge_value(answer, question):
 
 def _examine(answer, wanted, question):
     """Return None if a task with many right answers accepts this one, else what is wrong."""
-    reading = read_numbers(answer, _name(wanted))
-    target = numpy.asarray(wanted)
-    if reading.numbers.shape != target.shape:
-        return "", _shape_sentence(reading, target)
-    require_finite(reading, "them")
-    wrong = question.accepts(reading.numbers)
+    if type(answer) is bool or not _may_hold_numbers(answer):
+        return "", _came_instead(answer, wanted)
+    numbers, size = read_numbers(answer, _name(wanted)).numbers, len(wanted)
+    if numbers.shape != (size,):
+        came = numbers.size if numbers.ndim < 2 else f"an array of shape {numbers.shape}"
+        raise Refusal("", f"{size} numbers are wanted, {came} came.",
+                      f"one tuple of {size} numbers, in the order that the task names.")
+    if not numpy.isfinite(numbers).all():
+        return "", "Some of its numbers are nan or infinite."
+    wrong = question.accepts(numbers)
     return (_as_wanted(wanted), wrong) if wrong else None
 
 
@@ -89,6 +98,8 @@ def _judge_function(answer, question, names):
     problems = [_compare(result, question.wanted(*inputs), question, _dtype(inputs))
                 for result, inputs in zip(results, tries, strict=True)]
     if not any(problems):
+        if question.follows_device:
+            _require_device(answer, question, tries[0])
         return
     for miss in question.near_misses:
         if all(_compare(result, miss.answer(*inputs), question, _dtype(inputs)) is None
@@ -99,6 +110,11 @@ def _judge_function(answer, question, names):
         raise Refusal("It runs.", "It returns the same whatever it is given.",
                       "which lines use the parameters?")
     right, wrong = next(problem for problem in problems if problem)
+    # What would explain one try by chance is told only if it explains them all.
+    by_chance = wrong.lower().endswith(
+        tuple(sentence.lower() for sentence in (FLIPPED, REVERSED, DOUBLED)))
+    if by_chance and any(problem is None or problem[1] != wrong for problem in problems):
+        wrong = "The value is wrong." if right == ONE_NUMBER else "The numbers are wrong."
     if None in problems:
         right = "On some inputs it is right."
     raise Refusal(right, wrong, question.hint)
@@ -141,8 +157,25 @@ def _try(answer, question, names, inputs):
         _require_sharing(first, handed[0][0], question)
     if one is not None and other is not None and not _same(one, other):
         raise Refusal("It runs.", "Called twice with the same input it gives two different "
-                      "answers.", "does it draw random numbers, or remember something?")
+                      "answers.", "does it draw random numbers, or remember something"
+                      + (", such as gradients that add up in `.grad`?" if library == "torch"
+                         else "?"))
     return first
+
+
+def _require_device(answer, question, inputs):
+    """Refuse what stays on the CPU: "meta" is a device without numbers that every machine has."""
+    handed = [to_library(value, "torch").to("meta") if is_a(value, numpy.ndarray) else value
+              for value in inputs]
+    try:
+        result = call(answer, *handed).value
+        follows = result.device == handed[-1].device
+    except Refusal:
+        follows = False
+    if not follows:
+        raise Refusal("The numbers and their dtype are right.",
+                      "The tensor stays on the CPU when the data are on another device.",
+                      question.hint)
 
 
 def _require_sharing(result, source, question):
@@ -233,15 +266,18 @@ def _compare_tuple(given, wanted, question, dtype):
 
 def _compare_numbers(given, wanted, question, dtype):
     if type(given) is bool:
-        return "", f"{_name(wanted).capitalize()} is wanted, a bool came."
+        return "", _came_instead(given, wanted)
     if question.inputs is None and not _may_hold_numbers(given):
-        return "", f"{_name(wanted).capitalize()} is wanted, {describe(given)} came."
+        return "", _came_instead(given, wanted)
     reading = read_numbers(given, _name(wanted))
     target = numpy.asarray(wanted)
     if question.as_array and reading.kind not in ("array", "tensor"):
-        kind = "a tensor" if question.library == "torch" else "an array"
-        return "It runs.", f"It returns {describe(given)}, not {kind}."
-    if question.plain and reading.kind != "number" and type(given) is not numpy.float64:
+        kind, makers = (("a tensor", "`torch.tensor`, `torch.cat` or `torch.stack`")
+                        if question.library == "torch" else ("an array", "`numpy.array`"))
+        raise Refusal("It runs.", f"It returns {describe(given)}, not {kind}.",
+                      f"make one of all its parts, with {makers}.")
+    plain = (int, float) if question.library == "torch" else (int, float, numpy.float64)
+    if question.plain and type(given) not in plain:
         lost = ": `.item()` is missing" if reading.kind in ("array", "tensor") else ""
         return "It runs.", f"It is {describe(given)}, not a plain Python number{lost}."
     if question.library is not None and reading.kind in ("array", "tensor"):
@@ -290,17 +326,17 @@ def _compare_dtype(reading: Reading, target, dtype, question):
 
 
 def _wrong_numbers(given, wanted, allowed, off):
-    right = "It has the right shape." if given.ndim else "It is one number, as wanted."
+    right = "It has the right shape." if given.ndim else ONE_NUMBER
 
     def matches(other):
         return bool((numpy.abs(given - other) <= allowed).all())
 
     if matches(-wanted):
-        return right, "The sign is flipped."
+        return right, FLIPPED
     if given.ndim and matches(numpy.flip(wanted)):
-        return right, "The numbers are right, but in reverse order."
+        return right, REVERSED
     if matches(wanted / 2) or matches(wanted * 2):
-        return right, "It is off by a factor of 2."
+        return right, DOUBLED
     if given.ndim and not off.all():
         count = int(off.sum())
         return right, f"{count} of its {given.size} numbers {'is' if count == 1 else 'are'} wrong."
@@ -316,8 +352,19 @@ def _may_hold_numbers(value):
 
 
 def _as_wanted(wanted):
-    return (f"It has {len(wanted)} parts, as wanted." if type(wanted) is tuple
-            else f"It is {_name(wanted)}, as wanted.")
+    if type(wanted) is tuple:
+        return f"It has {len(wanted)} parts, as wanted."
+    return f"It {'holds' if _is_plural(wanted) else 'is'} {_name(wanted)}, as wanted."
+
+
+def _came_instead(given, wanted):
+    name = _name(wanted)
+    return (f"{name[0].upper()}{name[1:]} {'are' if _is_plural(wanted) else 'is'} wanted, "
+            f"{describe(given)} came.")
+
+
+def _is_plural(wanted):
+    return type(wanted) is tuple or bool(is_a(wanted, numpy.ndarray) and wanted.ndim)
 
 
 def _name(wanted):

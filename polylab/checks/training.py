@@ -13,6 +13,7 @@ from polylab.checks.common import (
     is_or_are,
     require_choice,
     require_function,
+    require_own_gradient,
 )
 from polylab.checks.slopes import NAMES, make_mistakes, powers, slope
 from polylab.checks.values import (
@@ -33,6 +34,9 @@ from polylab.descent import LeastSquares
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 RUNS = "It returns four finite coefficients."
 STEP = "forward, loss, zero, backward, step: which of the five is missing or in the wrong place?"
+WHICH = "which optimiser is made, and with which arguments?"
+MOMENTUM = ("two lines, in this order: v ← 0.9 v + g, then the move by v; is each as in the "
+            "formula, and inside the loop?")
 STEP_BY_HAND = "forward, loss, backward, step: which of the four is missing or in the wrong place?"
 
 
@@ -80,6 +84,8 @@ def check_training(answer, optimiser="sgd", library="numpy"):
     """
     require_choice("optimiser", optimiser, OPTIMISERS)
     require_choice("library", library, ("numpy", "torch"))
+    if library == "torch":
+        require_own_gradient(answer)
     judge_training(answer, optimiser, library)
     return "Right: in every run your coefficients are those of the exact recursion."
 
@@ -112,12 +118,14 @@ def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", also=No
             if exact:
                 require_precision(reading, run.dtype, library)
         if not _explains(wanted, given, runs):
+            for change, sentence, hint in _other_settings(optimiser, WHICH):
+                if _is_explained_by(change, given, runs):
+                    raise Refusal(RUNS, sentence, hint)
             raise Refusal("In float32 it is right.", "With float64 data digits are lost: some "
                           "array on the way is made in float32.",
                           "make new arrays with the dtype of the data.")
     else:
-        _diagnose(answer, runs, paths, given, optimiser,
-                  STEP if library == "torch" else STEP_BY_HAND)
+        _diagnose(answer, runs, paths, given, optimiser, library)
     seconds = [second for _, second in results]
     if also == "losses":
         _compare_losses(seconds, runs, paths)
@@ -128,12 +136,13 @@ def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", also=No
 def make_runs(optimiser, loss="sum", exact=True):
     """Return the runs: several sizes, starts, rates and numbers of steps, in both dtypes.
 
-    The first has the 2,000 points of the course. The last three differ in steps alone and in
+    The first has the 2,000 points of the course, and a number of steps that no other length is
+    mistaken for: three numbers are not its losses. The last three differ in steps alone and in
     rate alone, so that an argument that is ignored shows.
     """
     runs = []
     for seed, n, fraction, steps, dtype in (
-        (0, 2000, 0.28, 3, "float64"),
+        (0, 2000, 0.28, 6, "float64"),
         (1, 50, 0.45, 1, "float64"),
         (2, 640, 0.7, 7, "float64"),
         (3, 200, 0.3, 12, "float32"),
@@ -185,25 +194,34 @@ def follow(run, optimiser, gradient=None, steps=None):
     gradient = gradient or (lambda coefficients: hessian @ coefficients - moment)
     with numpy.errstate(all="ignore"):
         if optimiser != "sgd":
-            return _follow_torch(optimiser, start, gradient, steps, run.rate)
+            return _follow_torch(_rule(optimiser), start, gradient, steps, run.rate)
         path = [start]
         for _ in range(steps):
             path.append(path[-1] - run.rate * gradient(path[-1]))
         return numpy.array(path)
 
 
-def _follow_torch(optimiser, start, gradient, steps, rate):
+def _rule(optimiser, **settings):
+    """Return a function of (parameters, rate) that makes the torch optimiser."""
+    import torch
+
+    return {
+        "momentum": lambda parameters, rate: torch.optim.SGD(
+            parameters, lr=rate, **{"momentum": 0.9, **settings}),
+        "rmsprop": lambda parameters, rate: torch.optim.RMSprop(parameters, lr=rate, **settings),
+        "adam": lambda parameters, rate: torch.optim.Adam(parameters, lr=rate, **settings),
+    }[optimiser]
+
+
+def _follow_torch(make, start, gradient, steps, rate, forgets=False):
+    """Return the path of a torch optimiser; one that forgets is made anew in every step."""
     import torch
 
     coefficients = torch.tensor(start, requires_grad=True)
-    rules = {
-        "momentum": lambda: torch.optim.SGD([coefficients], lr=rate, momentum=0.9),
-        "rmsprop": lambda: torch.optim.RMSprop([coefficients], lr=rate),
-        "adam": lambda: torch.optim.Adam([coefficients], lr=rate),
-    }
-    rule = rules[optimiser]()
+    rule = make([coefficients], rate)
     path = [start]
     for _ in range(steps):
+        rule = make([coefficients], rate) if forgets else rule
         coefficients.grad = torch.from_numpy(numpy.array(gradient(path[-1]), dtype=float))
         rule.step()
         path.append(coefficients.detach().numpy().copy())
@@ -227,6 +245,7 @@ def _try(answer, run, right, library, also):
          "what does the caller need to draw the curve?"),
         ((run.steps,), "It returns one number per step: the losses, perhaps; the four "
          "coefficients are wanted.", "what does the caller need to draw the curve?"),
+        ((3,), "It returns three numbers; four are wanted.", "which of a, b, c, d is missing?"),
         ((len(run.x),), "It returns one number per point: the prediction, perhaps; the four "
          "coefficients are wanted.", "what does the caller need to draw the curve?"),
         ((4, 1), "The coefficients come as a column of shape (4, 1); (4,) is wanted.",
@@ -322,12 +341,17 @@ def _is_explained_by(change, given, runs):
     return all(_agree(change(runs[i])[-1], given[i], runs[i]) for i in order)
 
 
-def _diagnose(answer, runs, paths, given, optimiser, order):
+def _diagnose(answer, runs, paths, given, optimiser, library):
+    order = STEP if library == "torch" else STEP_BY_HAND
+    if (optimiser, library) == ("momentum", "numpy"):
+        order = MOMENTUM
     wanted = [path[-1] for path in paths]
     if _explains([run.start for run in runs], given, runs):
         raise Refusal(RUNS, "They are those of the start: no update was made.", order)
     for change, sentence, hint in _other_runs(runs, optimiser, order):
         if _is_explained_by(change, given, runs):
+            if change is _best and constants_sentence(answer):
+                _diagnose_ignored(answer, given, runs)
             raise Refusal(RUNS, sentence, hint)
     for mistake in make_mistakes(runs[0].loss):
         def change(run, wrong=mistake.gradient):
@@ -351,7 +375,7 @@ def _diagnose(answer, runs, paths, given, optimiser, order):
     if good and not {len(run.x) for run in runs if run not in good} & set(sizes):
         raise Refusal(f"It is right for n = {', '.join(f'{n:,}' for n in sizes)}.",
                       f"It is wrong for other n{constants_sentence(answer)}.",
-                      "which number in the code belongs to one data set only?")
+                      "which number or formula in the code belongs to one data set only?")
     moved = [name for k, name in enumerate(NAMES)
              if all(_agree(right[k], numbers[k], run)
                     for right, numbers, run in zip(wanted, given, runs, strict=True))]
@@ -365,17 +389,21 @@ def _diagnose(answer, runs, paths, given, optimiser, order):
 
 def _other_runs(runs, optimiser, order):
     """Return (change, sentence, hint) for every training run that learners write by mistake."""
+    by_hand = order == MOMENTUM
+    which = "what is kept of the velocity from turn to turn?" if by_hand else WHICH
+    turns = "count the turns of the loop."
     found = [
         (lambda run: follow(run, optimiser, steps=run.steps - 1),
-         "One update is missing: it makes steps − 1 of them.", "count the turns of the loop."),
+         "One update is missing: it makes steps − 1 of them.",
+         "does the first turn move anything, or is v still zero there?" if by_hand else turns),
         (lambda run: follow(run, optimiser, steps=run.steps + 1),
-         "One update is too many: it makes steps + 1 of them.", "count the turns of the loop."),
+         "One update is too many: it makes steps + 1 of them.", turns),
         (lambda run: follow(run, optimiser, steps=1),
          "It makes one update only, whatever `steps` is.",
          "which lines belong inside the loop, by their indentation?"),
         (lambda run: follow(run, optimiser, _accumulated(run)),
-         f"The gradients accumulate: in step {runs[0].steps} it used the sum of "
-         f"{runs[0].steps} gradients, because nothing is set back to zero.", order),
+         "The gradients accumulate: in step 3 it used the sum of 3 gradients, because nothing is "
+         "set back to zero.", order),
         (lambda run: follow(run, optimiser, _frozen(run)),
          "Every step uses the gradient of the first: the prediction is not made anew.", order),
         (lambda run: follow(replace(run, start=numpy.array(FIRST_GUESS)), optimiser),
@@ -394,19 +422,46 @@ def _other_runs(runs, optimiser, order):
                       "so on.", "all four slopes belong to the same prediction."))
     else:
         found.append((lambda run: follow(run, "sgd"),
-                      f"They are those of plain descent: {optimiser} is not in use.",
-                      "which optimiser is made, and with which arguments?"))
+                      f"They are those of plain descent: {optimiser} is not in use.", which))
     found += [
         (lambda run, other=other: follow(run, other), f"They are those of {other}, not of "
-         f"{'plain descent' if optimiser == 'sgd' else optimiser}.",
-         "which optimiser is made, and with which arguments?")
+         f"{'plain descent' if optimiser == 'sgd' else optimiser}.", which)
         for other in OPTIMISERS[1:] if other != optimiser and optimiser != "sgd"
     ]
+    found += _other_settings(optimiser, which)
     found += [
         (lambda run, k=k: follow(run, optimiser, _masked(run, k)),
          f"The coefficient {name} never moves.", "does every coefficient get its update?")
         for k, name in enumerate(NAMES)
     ]
+    return found
+
+
+def _other_settings(optimiser, which):
+    """Return (change, sentence, hint) for the right optimiser with other settings."""
+    def with_settings(forgets=False, **settings):
+        return lambda run: _follow_torch(_rule(optimiser, **settings), run.exact()[2], _right(run),
+                                         run.steps, run.rate, forgets)
+
+    found = []
+    if optimiser in ("rmsprop", "adam"):
+        found.append((with_settings(forgets=True),
+                      "Every step is a first step: the optimiser remembers nothing.",
+                      "is it made once, before the loop?"))
+    if optimiser == "adam":
+        found.append((with_settings(amsgrad=True), "They are those of Adam with amsgrad, which "
+                      "is another rule.", which))
+    if optimiser == "momentum":
+        found += [
+            (lambda run: follow(replace(run, rate=run.rate / 10), "momentum"),
+             "The gradient enters the velocity with a factor 0.1; here it enters in full.",
+             "compare the line for v with the formula, v ← 0.9 v + g."),
+            (with_settings(nesterov=True), "They are those of Nesterov's momentum, which looks "
+             "one step ahead; wanted is v ← 0.9 v + g.", "the move is by v alone."),
+            *((with_settings(momentum=factor), f"They are those of momentum {factor}; 0.9 is "
+               "wanted.", "which share of the old v is kept?")
+              for factor in (0.1, 0.5, 0.8, 0.95, 0.99, 1.0)),
+        ]
     return found
 
 

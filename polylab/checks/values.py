@@ -67,6 +67,10 @@ def _read_sequence(value, wanted):
     if len(value) > 10_000:
         raise Refusal("It runs.", f"It returns a {type(value).__name__} of {len(value):,} items, "
                       f"not {wanted}.", "which one of them is the answer?")
+    if any(part is None for part in value):
+        raise Refusal("It runs.", f"It returns a {type(value).__name__} in which "
+                      f"{'every part' if all(part is None for part in value) else 'a part'} is "
+                      "None.", "is it the `.grad` of something that is no leaf?")
     parts = [read_numbers(part, wanted) for part in value]
     if not parts:
         raise Refusal("It runs.", f"It returns an empty {type(value).__name__}, not {wanted}.",
@@ -119,6 +123,8 @@ def describe(value):
         return f"a tensor of shape {tuple(value.shape)}"
     if kind is numpy.ndarray:
         return f"an array of shape {value.shape}"
+    if is_a(value, numpy.generic):
+        return "a NumPy number"
     if is_a(value, types.GeneratorType):
         return "a generator"
     if is_a(value, types.CoroutineType):
@@ -142,7 +148,7 @@ def _hint_for(value):
         return "either `return` is missing, or what stands behind it is None."
     if is_a(value, types.GeneratorType):
         return "use `return`, not `yield`."
-    if is_a(value, (types.FunctionType, types.MethodType)):
+    if is_a(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
         return "call it: a name without brackets is the function itself."
     if is_a(value, type):
         return "make an object of it: a name without brackets is the class itself."

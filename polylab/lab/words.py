@@ -7,9 +7,9 @@ import numpy
 from polylab.descent import NEAR, rate_text
 
 OUTCOME_MEANINGS = {
-    "converges": "the loss ends within 1 % of the best possible",
+    "converges": "nothing swings, and the loss ends within 1 % of the best possible",
     "crawls": "on its way, but too slow for this number of steps",
-    "oscillates": "a part swings to and fro while it settles",
+    "oscillates": "a part swings to and fro, even if it ends at the best possible",
     "diverges": "a part grows without end",
 }
 """The four outcomes, in the order of a growing learning rate, and what each means."""
@@ -121,9 +121,10 @@ def percent(ratio):
 
 
 def number(value):
-    """Return a factor per step as text; its distance from 1 keeps three digits."""
+    """Return a factor per step as text; its distance from 1 and from 0 keep three digits."""
     value = float(value)
     gap = abs(1 - abs(value))
-    digits = 3 if gap == 0 else min(9, max(3, 2 - math.floor(math.log10(gap))))
+    near = [one for one in (gap, abs(value)) if 1e-9 < one < 0.1]
+    digits = min(9, 2 - math.floor(math.log10(near[0]))) if near else 3
     text = f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.3g}"
     return text.replace("-", "−")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from grading import assert_not_attempted, assert_passed, assert_refused
 
+import polylab.gradients
 from polylab.checks import check_gradient
 
 # --- right answers ---------------------------------------------------------------------------
@@ -349,6 +350,10 @@ WRONG = (
     (lambda c, x, y: "up", "a string"),
     (lambda c, x, y: [four_sums(c, x, y), 1.0], "different shapes"),
     (lambda c, x, y: [], "an empty list"),
+    (lambda c, x, y: [None] * 4, "a list in which every part is None", "no leaf?"),
+    (lambda c, x, y: (*four_sums(c, x, y)[:3], None), "a tuple in which a part is None"),
+    (polylab.gradients.exact_gradient, "leaves the gradient to"),
+    (lambda c, x, y: polylab.gradients.exact_gradient(c, x, y), "to `exact_gradient`"),
     (lambda c, x, y: torch.from_numpy(four_sums(c, x, y)), "a torch tensor"),
     (lambda c, x, y: {"a": 1}, "a dict"),
     (lambda c, x, y: four_sums, "a function", "call it"),

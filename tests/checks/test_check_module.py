@@ -9,6 +9,7 @@ from grading import assert_not_attempted, assert_passed, assert_refused
 from torch import nn
 
 from polylab.checks import check_module
+from polylab.data import FIRST_GUESS
 
 
 class Numbers(nn.Module):
@@ -90,6 +91,12 @@ class TwoLayers(nn.Module):
         return (x @ self.w1).clamp(min=0) @ self.w2
 
 
+# Its matrices start at 0, but the second one moves, for the biases do not.
+biased_from_zero = nn.Sequential(nn.Linear(1000, 100), nn.ReLU(), nn.Linear(100, 10))
+for layer in (biased_from_zero[0], biased_from_zero[2]):
+    nn.init.zeros_(layer.weight)
+
+
 RIGHT = (
     ("cubic", Cubic), ("cubic", Cubic()), ("cubic", OneVector), ("cubic", OtherNames),
     ("cubic", InnerLinear), ("cubic", module(
@@ -102,7 +109,7 @@ RIGHT = (
     ("legendre", LegendreCubic),
     ("sine", module(lambda self, x: self.a * torch.sin(self.b * x + self.c), "abc")),
     ("dynamic", Dynamic), ("dynamic", Dynamic()),
-    ("two layers", TwoLayers),
+    ("two layers", TwoLayers), ("two layers", biased_from_zero),
     ("two layers", nn.Sequential(nn.Linear(1000, 100), nn.ReLU(), nn.Linear(100, 10))),
     ("two layers", nn.Sequential(nn.Linear(1000, 100, bias=False), nn.ReLU(),
                                  nn.Linear(100, 10, bias=False))),
@@ -204,6 +211,34 @@ class NeedsArguments(Cubic):
         super().__init__()
 
 
+class WholeNumbers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(1))
+
+
+class Tuple(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.coefficients = (1.0, 2.0, 3.0, 4.0)
+
+
+class Misspelt(Dynamic):
+    def forward(self, x):
+        return self.missing + x
+
+
+class Cycles(Dynamic):
+    def __init__(self):
+        super().__init__()
+        self.turn = 0
+
+    def forward(self, x):
+        self.turn += 1
+        powers = range(4, 4 + self.turn % 3)
+        return Cubic.forward(self, x) + sum(self.e * x**power for power in powers)
+
+
 class PlainClass:
     def forward(self, x):
         return x
@@ -238,6 +273,13 @@ def two_layers(forward):
     return type("Learned", (TwoLayers,), {"forward": forward})
 
 
+class AtZero(TwoLayers):
+    def __init__(self):
+        super().__init__()
+        self.w1.data.zero_()
+        self.w2.data.zero_()
+
+
 WRONG = (
     ("cubic", StaleGlobal, "global variable `c`"),
     ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d * s.c**3), "c³ where x³"),
@@ -270,7 +312,11 @@ WRONG = (
     ("cubic", NoInit, "a parameter before it is a module", "`self.a = "),
     ("cubic", NeverStarted, "does not start the module"),
     ("cubic", Frozen, "`d` does not require a gradient"),
-    ("cubic", NeedsArguments, "TypeError", "missing 1 required positional argument"),
+    ("cubic", NeedsArguments, "asks for `width`", "will be called without arguments"),
+    ("cubic", WholeNumbers, "made of whole numbers", "write the point"),
+    ("cubic", Tuple, "`coefficients` is not a Parameter"),
+    ("dynamic", Misspelt, "AttributeError", "`return self.missing + x`"),
+    ("dynamic", Cycles, "in the same order again and again"),
     ("cubic", PlainClass, "a class that is not derived from it came"),
     ("cubic", Drifts, "two different answers"),
     ("cubic", NoForward, "NotImplementedError"),
@@ -331,7 +377,11 @@ WRONG = (
     ("two layers", two_layers(lambda s, x: (x @ s.w1.detach()).relu() @ s.w2),
      "No gradient reaches `w1`"),
     ("two layers", nn.Linear(1000, 10), "`weight` has shape (10, 1000)"),
-    ("two layers", nn.Linear(1000, 100), "no weights for 1000 → 100 → 10"),
+    ("two layers", nn.Linear(1000, 100), "The matrix of shape (100, 10) is not among"),
+    ("two layers", nn.BatchNorm1d(100, affine=True), "no weights for 1000 → 100 → 10"),
+    ("two layers", two_layers(lambda s, x: (x @ s.w1.data).relu() @ s.w2),
+     "It has two weights and returns shape (batch, 10)", "No gradient reaches `w1`"),
+    ("two layers", AtZero, "All of them start at 0", "random numbers"),
 )
 
 
@@ -417,3 +467,20 @@ def test_another_start_and_other_shapes_are_refused(answer, said):
     verdict = check_module(answer, "cubic", start=START, shapes=FOUR)
     assert not verdict.passed
     assert said in verdict.message
+
+
+class Drawn(Numbers):
+    """Draws its numbers, as a learner does who forgets where they should begin."""
+
+    def __init__(self):
+        super().__init__()
+        for name in self.names:
+            getattr(self, name).data = torch.randn(())
+
+    forward = Cubic.forward
+
+
+def test_numbers_that_are_drawn_are_not_the_first_guess_although_that_was_drawn_once():
+    assert_refused(check_module(Drawn, "cubic", start=FIRST_GUESS), "It starts from",
+                   "1.541, -0.2934, -2.179, 0.5684 is wanted")
+    assert "from 1.541" not in check_module(Drawn, "cubic", start=FIRST_GUESS).message

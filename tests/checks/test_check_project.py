@@ -147,6 +147,8 @@ def stale_train(matrix, y, start, steps_size, steps):
 WRONG = (
     ("rate below its limit", {"derive_rate": lambda m: 2.1 / numpy.linalg.eigvalsh(
         2 * m.T @ m)[-1]}, "is not below"),
+    ("rate below its limit", {"derive_rate": lambda m: 2 / numpy.linalg.eigvalsh(
+        2 * m.T @ m)[-1]}, "is the limit itself"),
     ("rate below its limit", {"derive_rate": lambda m: 1e-2}, "is not below"),
     ("rate below its limit", {"derive_rate": lambda m: 1e-3}, "On 1,500 points"),
     ("rate below its limit", {"derive_rate": lambda m: 1e-5}, "written down, not derived"),
@@ -177,6 +179,10 @@ WRONG = (
                        + 1e-3 * numpy.random.rand()}, "called again"),  # noqa: NPY002
     ("nothing stale", {"train": lambda m, y, s, r, n: numpy.add(s, 1, out=s)}, "in place"),
     ("nothing stale", {"train": lambda m, y, s, r: s}, "TypeError"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, 1e-5, n)},
+     "at a tenth of the rate: it does not depend on `rate`"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, 0 * s, r, n)},
+     "from another start: it does not depend on `start`"),
     ("nothing stale", {"train": lambda m, y, s, r, n: numpy.linalg.lstsq(m, y, rcond=None)[0]},
      "does not depend on `steps`"),
 )

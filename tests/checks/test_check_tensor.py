@@ -18,7 +18,8 @@ from polylab.tasks import TASKS, NearMiss, Task
 def in_library(compute, question):
     """Return a function of the task's inputs that computes in NumPy and answers in its library."""
     def answer(*inputs):
-        arrays = [value.numpy() if isinstance(value, torch.Tensor) else value for value in inputs]
+        arrays = [_on_the_cpu(value).numpy() if isinstance(value, torch.Tensor) else value
+                  for value in inputs]
         result = compute(*arrays)
         if question.in_place:
             inputs[0].copy_(torch.from_numpy(numpy.asarray(result)))
@@ -38,7 +39,13 @@ def converted(result, question, inputs):
     floats = [value.dtype for value in inputs
               if isinstance(value, torch.Tensor) and value.dtype.is_floating_point]
     tensor = torch.from_numpy(numpy.array(result))
+    if question.follows_device:
+        tensor = tensor.to(inputs[-1].device)
     return tensor.to(floats[0]) if floats and tensor.dtype.is_floating_point else tensor
+
+
+def _on_the_cpu(tensor):
+    return torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
 
 
 def value_of(compute, question):
@@ -108,6 +115,9 @@ OWN = {
     "array": Task("all but the first, as a tensor", lambda x: x[1:], vector, "torch",
                   as_array=True),
     "both": Task("x and its square", lambda x: (x, x**2), vector, "numpy"),
+    "like": Task("x again", lambda x: x, vector, "torch", follows_device=True),
+    "some": Task("two numbers whose sum is 7", lambda: (3, 4), accepts=lambda numbers: (
+        "" if numbers.sum() == 7 else f"The sum is {numbers.sum():g}.")),
 }
 
 
@@ -136,6 +146,9 @@ RIGHT = (
     ("array", lambda x: x[1:]), ("copy", lambda x: x.clone()), ("copy", lambda x: x + 0),
     ("view", lambda x: x[1:]), ("view", lambda x: x.narrow(0, 1, len(x) - 1)),
     ("down", grows), ("down", lambda x: x.sub_(1)),
+    ("like", lambda x: x * 1), ("like", lambda x: torch.stack(list(x))),
+    ("like", lambda x: torch.ones(len(x), dtype=x.dtype, device=x.device) * x),
+    ("some", (2, 5)), ("some", [7, 0]), ("some", numpy.array([3.5, 3.5])),
     ("both", lambda x: (x.copy(), x * x)), ("both", lambda x: [x + 0, x**2]),
 )
 
@@ -168,6 +181,17 @@ WRONG = (
     ("pair", (3, 2), "Part 0: the value is wrong"),
     ("pair", (2, 3, 1), "It has 3 parts; 2 are wanted"),
     ("pair", 6, "2 values in a tuple are wanted, an integer came"),
+    ("grid", "6 numbers", "Numbers of shape (2, 3) are wanted, a string came"),
+    ("grid", True, "Numbers of shape (2, 3) are wanted, a bool came"),
+    ("pair", True, "2 values in a tuple are wanted, a bool came"),
+    ("some", "3 and 4", "2 values in a tuple are wanted, a string came"),
+    ("some", True, "2 values in a tuple are wanted, a bool came"),
+    ("some", object(), "2 values in a tuple are wanted, an object of type object came"),
+    ("some", 7, "2 numbers are wanted, 1 came", "one tuple of 2 numbers"),
+    ("some", (1, 2, 4), "2 numbers are wanted, 3 came"),
+    ("some", [[3, 4]], "2 numbers are wanted, an array of shape (1, 2) came"),
+    ("some", (7, float("nan")), "Some of its numbers are nan or infinite"),
+    ("some", (3, 5), "It has 2 parts, as wanted", "The sum is 8"),
     ("number", 3.4e-6, "The value is wrong"),
     ("number", -3.558e-6, "The sign is flipped"),
     ("number", 7.116e-6, "off by a factor of 2"),
@@ -207,13 +231,24 @@ WRONG = (
     ("tail", torch.zeros(3), "A function of (x) is wanted, a tensor of shape (3,) came"),
     ("sum", lambda x: x.sum(), "`.item()` is missing"),
     ("sum", lambda x: x.mean().item(), "The value is wrong"),
+    ("sum", lambda x: x.numpy().sum(), "a NumPy number, not a plain Python number: `.item()`"),
+    ("sum", lambda x: x.sum, "It returns a function", "call it"),
+    ("sum", lambda x: x.sum().item() * (-1) ** len(x), "On some inputs it is right. The value"),
+    ("sum", lambda x: x.sum().item() * (-1 if len(x) == 34 else -3), "The value is wrong"),
+    ("sum", lambda x: -x.sum().item(), "The sign is flipped"),
+    ("both", lambda x: (-x, x * x), "Part 0: the sign is flipped"),
+    ("like", lambda x: torch.tensor(x.tolist(), dtype=x.dtype), "stays on the CPU"),
+    ("like", lambda x: torch.ones(len(x), dtype=x.dtype) * x.sum() / x.sum() * x.cpu(),
+     "stays on the CPU"),
+    ("numbers_like_x", lambda values, x: torch.tensor(values, dtype=x.dtype),
+     "The numbers and their dtype are right", "stays on the CPU"),
     ("copy", lambda x: x, "shares its memory with its input"),
     ("copy", lambda x: x[:], "shares its memory with its input"),
     ("copy", lambda x: x.numpy(), "an array of shape"),
     ("view", lambda x: x[1:].clone(), "does not share its memory"),
     ("down", lambda x: x - 1, "`x` is still what it was"),
     ("down", lambda x: x.add_(1), "The numbers are wrong"),
-    ("array", lambda x: x[1:].tolist(), "It returns a list, not a tensor"),
+    ("array", lambda x: x[1:].tolist(), "It returns a list, not a tensor", "`torch.stack`"),
     ("array", lambda x: list(x[1:]), "It returns a list, not a tensor"),
     ("array", lambda x: x[1:].numpy(), "a NumPy array, although torch tensors"),
     ("numbers_like_x", lambda values, x: values, "not a tensor"),

@@ -5,7 +5,9 @@ import pytest
 import torch
 from grading import assert_not_attempted, assert_passed, assert_refused
 
+import polylab.gradients
 from polylab.checks import check_training
+from polylab.gradients import exact_gradient
 
 # --- NumPy ------------------------------------------------------------------------------------
 
@@ -266,7 +268,74 @@ def numpy_momentum(x, y, start, rate, steps):
 
 def test_momentum_in_numpy():
     assert_passed(check_training(numpy_momentum, "momentum"))
-    assert_refused(check_training(one_array, "momentum"), "those of plain descent")
+    assert_refused(check_training(one_array, "momentum"), "those of plain descent",
+                   "what is kept of the velocity")
+
+
+def with_velocity(update):
+    """Return a loop in which ``update(v, g)`` gives the new velocity, without any optimiser."""
+    def train(x, y, start, rate, steps):
+        coefficients, velocity = start.copy(), numpy.zeros_like(start)
+        for _ in range(steps):
+            velocity = update(velocity, slope(coefficients, x, y))
+            coefficients = coefficients - rate * velocity
+        return coefficients
+
+    return train
+
+
+def moves_before_it_has_a_velocity(x, y, start, rate, steps):
+    coefficients, velocity = start.copy(), numpy.zeros_like(start)
+    for _ in range(steps):
+        coefficients = coefficients - rate * velocity
+        velocity = 0.9 * velocity + slope(coefficients, x, y)
+    return coefficients
+
+
+def looks_ahead(x, y, start, rate, steps):
+    coefficients, velocity = start.copy(), numpy.zeros_like(start)
+    for _ in range(steps):
+        gradient = slope(coefficients, x, y)
+        velocity = 0.9 * velocity + gradient
+        coefficients = coefficients - rate * (0.9 * velocity + gradient)
+    return coefficients
+
+
+def moves_without_a_rate(x, y, start, rate, steps):
+    coefficients, velocity = start.copy(), numpy.zeros_like(start)
+    for _ in range(400):
+        velocity = 0.9 * velocity + exact_gradient(coefficients, x, y)
+        coefficients = coefficients - velocity
+    return coefficients
+
+
+@pytest.mark.parametrize(("answer", "fragments"), [
+    (with_velocity(lambda v, g: 0.9 * v + 0.1 * g), ("with a factor 0.1",)),
+    (with_velocity(lambda v, g: 0.99 * v + g), ("momentum 0.99; 0.9 is wanted",)),
+    (with_velocity(lambda v, g: v + g), ("momentum 1.0; 0.9 is wanted",)),
+    (with_velocity(lambda v, g: 0.7 * v + g), ("The first update is right", "v ← 0.9 v + g")),
+    (with_velocity(lambda v, g: g), ("momentum is not in use", "what is kept of the velocity")),
+    (moves_before_it_has_a_velocity, ("One update is missing", "is v still zero there?")),
+    (looks_ahead, ("Nesterov",)),
+    (moves_without_a_rate, ("grown without end", "keeps a step short")),
+])
+def test_momentum_by_hand_has_its_own_diagnoses(answer, fragments):
+    assert_refused(check_training(answer, "momentum"), *fragments)
+
+
+STEPS = 3
+
+
+def arrives_whatever_steps_says(x, y, start, rate, steps):
+    coefficients, features = start, numpy.vander(x.double(), 4, increasing=True)
+    for _ in range(STEPS):
+        coefficients = numpy.linalg.lstsq(features, y.double().numpy(), rcond=None)[0]
+    return torch.from_numpy(coefficients).to(x.dtype)
+
+
+def test_a_run_of_constant_length_that_arrives_is_told_that_it_ignores_steps():
+    assert_refused(check_training(arrives_whatever_steps_says, "adam", library="torch"),
+                   "do not depend on `steps` (it reads `STEPS`)")
 
 
 def not_zeroed(x, y, start, rate, steps):
@@ -395,6 +464,29 @@ def trains_the_start(x, y, start, rate, steps):
     return start
 
 
+def forgets(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        optimiser = torch.optim.Adam([coefficients], lr=rate)
+        optimiser.zero_grad()
+        (cubic(coefficients, x) - y).pow(2).sum().backward()
+        optimiser.step()
+    return coefficients.detach()
+
+
+def not_a_leaf(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    optimiser = torch.optim.Adam(list(coefficients), lr=rate)
+    return optimiser
+
+
+def lends_its_gradient(x, y, start, rate, steps):
+    coefficients = start.clone()
+    for _ in range(steps):
+        coefficients -= rate * polylab.gradients.exact_gradient(coefficients, x, y)
+    return coefficients
+
+
 WRONG_TORCH = (
     ("sgd", loss_is_a_number, "The loss is a plain Python number", "`loss.backward()`"),
     ("sgd", not_zeroed, "gradients accumulate", "in step 3 it used the sum of 3 gradients"),
@@ -417,8 +509,17 @@ WRONG_TORCH = (
     ("sgd", with_optimiser(adam), "They are not those of the wanted updates"),
     ("sgd", lambda x, y, s, r, n: by_hand(x, y, s, r, n).numpy(), "a NumPy array"),
     ("momentum", with_optimiser(sgd), "those of plain descent: momentum is not in use"),
-    ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.5)),
+    ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.7)),
      "The first update is right"),
+    ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.5)),
+     "those of momentum 0.5; 0.9 is wanted"),
+    ("momentum", with_optimiser(
+        lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.9, nesterov=True)), "Nesterov"),
+    ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, amsgrad=True)), "amsgrad"),
+    ("adam", forgets, "Every step is a first step", "made once, before the loop"),
+    ("adam", not_a_leaf, "computed from another one", "`optimiser = torch.optim.Adam"),
+    ("sgd", lends_its_gradient, "leaves the gradient to `exact_gradient`", "by hand or autograd"),
+    ("sgd", lambda x, y, s, r, n: s[:3], "three numbers; four are wanted"),
     ("momentum", with_optimiser(adam), "those of adam, not of momentum"),
     ("rmsprop", with_optimiser(sgd), "those of plain descent: rmsprop is not in use"),
     ("rmsprop", with_optimiser(adam), "those of adam, not of rmsprop"),

@@ -1,5 +1,7 @@
 """The tasks of notebooks 00 to 02: right answers pass, each near miss gets its own diagnosis."""
 
+import math
+
 import numpy
 import pytest
 import torch
@@ -62,6 +64,8 @@ RIGHT = [
     ("cubic_under_12", numpy.array([0.0, 0.84, 0.0, -0.09])),
     ("cube", lambda value: value**3),
     ("cube", lambda value: value * value * value),
+    ("cube", lambda value: math.pow(value, 3)),
+    ("cube", lambda value: value**3 if value > 0 else -((-value) ** 3)),
     ("be_the_kernel", 10),
     ("first_ten", lambda x: x[:10]),
     ("first_ten", lambda x: x[0:10].clone()),
@@ -92,7 +96,8 @@ def test_right_answers_pass(task, answer):
 WRONG = [
     ("cubic_under_12", (0.0, 0.8, 0.0, -0.09), "The loss of this cubic is 18.32"),
     ("cubic_under_12", (-0.095, 0.0, 0.86, 0.0), "reverse order"),
-    ("cubic_under_12", (0.0, 0.86, -0.095), "The shape is (3,)"),
+    ("cubic_under_12", (0.0, 0.86, -0.095), "4 numbers are wanted, 3 came"),
+    ("cubic_under_12", 9.23, "4 numbers are wanted, 1 came"),
     ("cubic_under_12", (0.0, 0.86, 0.0, float("nan")), "nan"),
     ("cubic_under_12", "0, 0.86, 0, -0.095", "a string"),
     ("cube", lambda value: number**3, "global variable `number`"),

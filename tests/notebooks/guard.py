@@ -46,7 +46,8 @@ CELL_METADATA = {"tags", "jupyter", "code_fingerprint", "nbgrader"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 LONGEST_CELL = 20  # lines
 MOST_DECIMALS = 6
-UNTRIED, PASSED = "Not attempted yet:", "Right:"  # how the verdict of a checker begins
+# How the verdict of a checker begins.
+UNTRIED, PASSED = ("Not attempted yet:", "Not repaired yet:"), "Right:"
 LAST_SECTIONS = ["Check yourself", "On your own", "In this notebook we", "Answers"]
 
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -664,7 +665,7 @@ def exercises_have_a_check(lesson):
 
 def exercises_ship_unattempted(lesson):
     return [
-        f"{at(index)} must show '{UNTRIED} …': the exercise ships without an answer."
+        f"{at(index)} must show '{UNTRIED[0]} …': the exercise ships without an answer."
         for index, cell in lesson.tagged("check")
         if not shown_by(cell).startswith(UNTRIED)
     ]
