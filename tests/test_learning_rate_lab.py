@@ -8,6 +8,7 @@ import io
 import math
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy
 import pytest
@@ -17,7 +18,7 @@ from traitlets import TraitError
 
 from polylab.data import FIRST_GUESS, sine_samples
 from polylab.descent import OUTCOMES, rate_text
-from polylab.lab import LearningRateLab
+from polylab.lab import LearningRateLab, run_picture
 from polylab.lab.challenges import CHALLENGES, fewest_plain_steps
 from polylab.lab.experiment import TARGETS, Experiment, design
 from polylab.lab.run_picture import draw_run
@@ -57,6 +58,15 @@ def torch_losses(experiment):
             loss.backward()
             optimiser.step()
     return numpy.array(losses)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stages_are_kept():
+    """Keep every stage for the tests that follow: to draw one takes a fifth of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        kept = lru_cache(maxsize=None)(run_picture._stage.__wrapped__)
+        patch.setattr(run_picture, "_stage", kept)
+        yield
 
 
 @pytest.fixture
