@@ -1,4 +1,4 @@
-"""The one data set of the course, and the one start that every training run shares."""
+"""The one data set of the course, and the start that most training runs share."""
 
 import math
 import numbers

@@ -62,11 +62,6 @@ class Task:
         The answer must be a Python number: an array or tensor of shape () is refused.
     as_array : bool, default False
         The answer must be an array or tensor: a tuple or list of numbers is refused.
-    in_place : bool, default False
-        The function must change its first argument; what it returns does not matter.
-    shares : bool, optional
-        The array returned must share (True) or must not share (False) its memory with the first
-        argument. If left out, either will do.
     choices : tuple of str
         For an answer in words: the words to choose from.
     accepts : callable, optional
@@ -86,8 +81,6 @@ class Task:
     tolerance: float | None = None
     plain: bool = False
     as_array: bool = False
-    in_place: bool = False
-    shares: bool | None = None
     choices: tuple[str, ...] = ()
     accepts: Callable | None = None
     follows_device: bool = False
