@@ -28,8 +28,8 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # What setup.sh and make need of a system besides Python.
-COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "id", "make", "rm", "sed", "sh", "tail",
-            "tee", "touch")
+COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "id", "make", "mkdir", "rm", "sed",
+            "sh", "tail", "tee", "touch")
 
 
 def pins():
@@ -182,7 +182,7 @@ class Machine:
         (self.course / "tools").mkdir()
         for name in ("Makefile", "pyproject.toml", "constraints.txt", "tools/setup.sh"):
             shutil.copy(ROOT / name, self.course / name)
-        for command in (*COMMANDS, "cp", "mkdir"):
+        for command in (*COMMANDS, "cp"):
             (self.commands / command).symlink_to(shutil.which(command))
         (folder / "fake_pip.py").write_text(FAKE_PIP, encoding="utf-8")
 
@@ -238,6 +238,12 @@ class TestSetUp:
         assert setuptools.endswith(f"setuptools=={pins()['setuptools']}")
         assert "--constraint constraints.txt" in course
         assert course.endswith(f"--editable {what}")
+
+    def test_jupyterlab_asks_no_question_about_news(self, machine):
+        machine.make("setup-lab")
+        settings = machine.course / ".venv" / "share" / "jupyter" / "lab" / "settings"
+        overrides = json.loads((settings / "overrides.json").read_text(encoding="utf-8"))
+        assert overrides == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 
     def test_second_call_has_nothing_to_do(self, machine):
         machine.make("setup-test")

@@ -144,6 +144,13 @@ install() {
     [ "$(tail -n 1 "$log")" = "pip ended with 0" ]
 }
 
+quiet_lab() {  # else JupyterLab asks every learner, at the first start, whether it may show news
+    settings=.venv/share/jupyter/lab/settings
+    mkdir -p "$settings"
+    echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' \
+        >"$settings/overrides.json"
+}
+
 case $goal in
     lab) includes="lab" ;;
     app) includes="lab app" ;;
@@ -166,6 +173,7 @@ if ! install; then
     [ -n "$new" ] && rm -rf .venv
     exit 1
 fi
+quiet_lab
 trap - HUP INT TERM
 rm "$log"
 for name in $includes; do
