@@ -17,6 +17,7 @@ from polylab.arrays import require_finite
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 OUTCOMES = ("converges", "oscillates", "diverges", "crawls")
+_DUST = 1e-9
 _ABOVE = 1 + 1e-9  # a rate so many times a limit is above it; nearer is rounding
 NEAR = 1.01
 """A loss is near the floor when it is within 1 % of it."""
@@ -429,7 +430,7 @@ class Trajectory:
             ``rmsprop`` and ``adam``, whose steps are bounded: the loss is still climbing; the last
             is the highest of the run and more than 1 % above the first.
         ``oscillates``
-            ``sgd``: a mode that is present at the start overshoots, its factor 1 − ηλ is
+            ``sgd``: a mode of ``is_present`` overshoots, its factor 1 − ηλ is
             negative; its *coefficients* swing to and fro while the *loss* never rises. This is
             so above 1 / λmax. The other optimisers: the *loss* itself swings; somewhere it is
             more than 1 % above an earlier loss.
@@ -453,7 +454,7 @@ class Trajectory:
             present = self._first_amplitudes != 0
             diverges = ((self._rates[:, None] > _ABOVE * self._limits) & present).any(-1)
         if self.optimiser == "sgd":
-            swings = ((self._products > _ABOVE) & present).any(-1)
+            swings = ((self._products > _ABOVE) & self.is_present).any(-1)
         else:
             lowest = numpy.minimum.accumulate(losses, axis=-1)
             swings = (losses > self._level(NEAR, lowest)).any(-1)
@@ -462,6 +463,15 @@ class Trajectory:
             ["diverges", "oscillates", "converges", "oscillates"], "crawls",
         )
         return outcome if self._many else str(outcome[0])
+
+    @property
+    def is_present(self):
+        """Whether each mode is in the start by more than rounding, bool array of shape (k,).
+
+        By rounding: its distance to the optimum is less than a billionth of the largest one.
+        """
+        first = abs(self._first_amplitudes)
+        return _frozen(first > _DUST * first.max(initial=0.0))
 
     @property
     def _many(self):

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy
 
 from polylab.descent import NEAR, rate_text
-from polylab.lab.experiment import Experiment
+from polylab.lab.experiment import REDUCTIONS, Experiment
+from polylab.lab.words import OPTIMISER_NAMES, START_NAMES, loss_text
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,20 @@ class Challenge:
         for name in self.fixed:
             wanted, came = getattr(self.begin, name), getattr(experiment, name)
             if came != wanted:
-                return False, f"For this challenge {name} must be {wanted}, not {came}."
+                label = "Loss" if name == "reduction" else name.capitalize()
+                return False, (f"For this challenge {label} must be {_named(wanted)}, "
+                               f"not {_named(came)}.")
         outcomes = {
             run.rate: outcome for run, outcome in seen.items()
             if all(getattr(run, name) == getattr(self.begin, name) for name in self.fixed)
         }
         return self.judge(experiment, outcomes)
+
+
+def _named(choice):
+    """Return a choice as the lists of the lab name it."""
+    return {**OPTIMISER_NAMES, **START_NAMES, **{name: f"{name} of squares" for name in REDUCTIONS}
+            }.get(choice, choice)
 
 
 _PROBLEM = ("start", "target", "reduction")
@@ -79,16 +88,35 @@ def _steps_to_near(limit, helped):
     """Return a judge that asks for 1 % of the floor in at most ``limit()`` steps."""
 
     def judge(experiment, _outcomes):
-        steps, allowed = experiment.trajectory.steps_to(), limit()
+        run, allowed = experiment.trajectory, limit()
+        steps = run.steps_to()
+        if run.outcome == "diverges":
+            return False, "The run diverges: the rate is above the limit. A smaller rate helps."
         if steps > experiment.steps:
-            near = experiment.trajectory.losses[-1] / experiment.problem.floor
             return False, (f"Not within 1 % after {experiment.steps:,} steps: the loss ends at "
-                           f"{near:.4g} times the floor. {helped}")
+                           f"{loss_text(run.losses[-1])}. {_which_rate_helps(experiment)} {helped}")
         if steps > allowed:
-            return False, f"Within 1 % after {steps:,} steps; the goal is {allowed:,}. {helped}"
+            return False, (f"Within 1 % after {steps:,} steps; the goal is {allowed:,}. "
+                           f"{_which_rate_helps(experiment)} {helped}")
         return True, f"Reached: within 1 % after {steps:,} steps; the goal was {allowed:,}."
 
     return judge
+
+
+def _which_rate_helps(experiment):
+    """Say whether a rate 1 % larger, or smaller, is sooner within 1 % of the floor, or ends lower.
+
+    For plain descent the slowest mode asks for a larger rate until the fastest one, which
+    overshoots more and more, takes longer.
+    """
+    def rank(share):
+        run = experiment.descend(share * experiment.rate)
+        return run.steps_to(), float(run.losses[-1])
+
+    larger, here, smaller = map(rank, (1.01, 1, 1 / 1.01))
+    if min(larger, smaller) >= here:
+        return "No rate near this one does better."
+    return f"A {'larger' if larger < smaller else 'smaller'} rate helps."
 
 
 def _limit_found(_experiment, outcomes):
@@ -99,7 +127,7 @@ def _limit_found(_experiment, outcomes):
     if not below:
         return False, "Every run has diverged so far: lower the rate."
     low, high = max(below), min(above)
-    between = f"The limit lies between {rate_text(low)} and {rate_text(high)}"
+    between = f"The limit lies between {rate_text(low, 7)} and {rate_text(high, 7)}"
     if high > NEAR * low:
         return False, f"{between}, {100 * (high / low - 1):.3g} % apart; the goal is 1 %."
     return True, f"Reached: {between[0].lower()}{between[1:]}, less than 1 % apart."
@@ -116,13 +144,13 @@ def _under(level, helped):
 
 
 CHALLENGES = {
-    "within 1 % in the fewest steps": Challenge(
+    "fewest steps": Challenge(
         "Plain descent on the powers of x. Come within 1 % of the best loss in as few steps as a "
         "constant rate can, give or take 5 %.",
         _PLAIN,
         ("optimiser", "basis", *_PROBLEM),
         _steps_to_near(lambda: int(1.05 * fewest_plain_steps()),
-                       "The slowest mode decides, and a larger rate helps it."),
+                       "The mode that settles last decides."),
     ),
     "find the limit": Challenge(
         "Find the largest stable rate by experiment: one run that diverges and one that does not, "
@@ -145,7 +173,8 @@ CHALLENGES = {
         replace(_PLAIN, optimiser="momentum", momentum=0.5),
         ("optimiser", "basis", *_PROBLEM),
         _steps_to_near(lambda: fewest_plain_steps() // 4,
-                       "More momentum moves the limit out, and carries the slow modes."),
+                       "Momentum moves the limit out and carries the slow modes; too much of it "
+                       "swings for long."),
     ),
     "RMSprop under 8.9": Challenge(
         "RMSprop on the powers of x. Bring the loss under 8.9.",

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from polylab.data import sine_samples
 from polylab.frames import Frame
 from polylab.gradients import squared_error
+from polylab.lab.words import loss_text, size_text
 from polylab.plots import FIT, FLOOR, SERIES, plot_fit
 from polylab.polynomial import best_fit, evaluate, features
 
@@ -124,14 +125,14 @@ class HandFit(ipywidgets.VBox):
 
 def _sentence(loss, floor, goal):
     """Say where the loss stands, as a function of three numbers alone."""
-    times = f"{loss / floor:.3g} times the floor {floor:.4g}"
+    times = f"{size_text(loss / floor)} times the floor {floor:.4g}"
     if loss < goal:
         verdict = f"The goal, under {goal:g}, is reached"
         rest = f"{loss - floor:.3g} is left to gain."
     else:
         verdict = f"The goal is under {goal:g}"
         rest = "keep turning."
-    return f"<b>Loss {loss:.5g}</b>, {times}. {verdict}: {rest}"
+    return f"<b>Loss {loss_text(loss)}</b>, {times}. {verdict}: {rest}"
 
 
 class _HandFitPicture:
@@ -153,10 +154,10 @@ class _HandFitPicture:
         gauge_axes.set_ylabel("loss (sum of squares)", fontsize=12)
         gauge_axes.tick_params(labelsize=11)
         gauge_axes.axhline(floor, color=FLOOR, linestyle="--", linewidth=2)
-        gauge_axes.text(0.32, floor * 0.92, f"floor {floor:.4g}", color=FLOOR, fontsize=11,
+        gauge_axes.text(0.32, floor * 0.82, f"floor {floor:.4g}", color=FLOOR, fontsize=11,
                         va="top")
         gauge_axes.axhline(goal, color=_GOAL, linestyle=":", linewidth=2)
-        gauge_axes.text(0.32, goal * 1.12, f"goal {goal:g}", color=_GOAL, fontsize=11)
+        gauge_axes.text(0.32, goal * 1.25, f"goal {goal:g}", color=_GOAL, fontsize=11)
         (self._bar,) = gauge_axes.plot([0.15, 0.15], [_EMPTY, _EMPTY], color=FIT, linewidth=16,
                                        solid_capstyle="butt")
         self._frame = Frame(figure, [self._curve, self._bar], colours=(FIT,))

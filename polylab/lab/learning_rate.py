@@ -10,15 +10,18 @@ from polylab.lab.challenges import CHALLENGES
 from polylab.lab.experiment import REDUCTIONS, STARTS, TARGETS, Experiment
 from polylab.lab.rate_slider import RateSlider
 from polylab.lab.run_picture import draw_run
-from polylab.lab.words import OUTCOME_MEANINGS, explain
+from polylab.lab.words import (
+    OPTIMISER_NAMES,
+    OUTCOME_MEANINGS,
+    START_NAMES,
+    explain,
+    loss_text,
+)
 from polylab.polynomial import BASES
 
 _STEPS = (100, 200, 500, 1000, 2000, 5000, 10_000)
 _KEPT = 4  # earlier runs on the picture; the oldest goes first
 _FRAMES = 100  # pictures in an animation from the first step to the last
-_OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
-                    "rmsprop": "RMSprop", "adam": "Adam"}
-_START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
 _NO_CHALLENGE = "none"
 _READABLE, _WIDEST = "720px", "850px"  # widths: the picture at least, the lab at most
 
@@ -118,7 +121,7 @@ class LearningRateLab(ipywidgets.VBox):
 
     def _make_controls(self):
         self.learning_rate = RateSlider(1e-6)
-        self.optimiser = _dropdown("Optimiser", {_OPTIMISER_NAMES[name]: name
+        self.optimiser = _dropdown("Optimiser", {OPTIMISER_NAMES[name]: name
                                                  for name in OPTIMISERS}, "The update rule")
         self.momentum = ipywidgets.FloatSlider(
             value=0.8, min=0, max=0.99, step=0.01,
@@ -128,7 +131,7 @@ class LearningRateLab(ipywidgets.VBox):
             options=[(f"{steps:,}", steps) for steps in _STEPS], value=2000,
             **_labelled("Steps", "Number of updates"))
         self.steps.add_class("jupyter-widgets")  # in line with its neighbours
-        self.start = _dropdown("Start", {_START_NAMES[name]: name for name in STARTS},
+        self.start = _dropdown("Start", {START_NAMES[name]: name for name in STARTS},
                                "Coefficients before the first update")
         self.seed = ipywidgets.BoundedIntText(
             value=0, min=0, max=9999, **_labelled("Seed", "Chooses the random start"))
@@ -160,7 +163,9 @@ class LearningRateLab(ipywidgets.VBox):
         self.reset = ipywidgets.Button(description="Reset", tooltip="Back to how the lab opened")
         self.picture = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(max_width="100%", min_width=_READABLE))
-        self.words, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
+        # Room for three lines, so that the picture below stands still when they become two.
+        self.words = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="66px"))
+        self.verdict = ipywidgets.HTML()
 
     def _rows(self):
         wrap = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
@@ -193,6 +198,7 @@ class LearningRateLab(ipywidgets.VBox):
 
     def _take(self, experiment):
         self.learning_rate.value = experiment.rate
+        self.learning_rate.show()
         for name in ("optimiser", "momentum", "basis", "steps", "start", "seed", "target",
                      "reduction"):
             getattr(self, name).value = getattr(experiment, name)
@@ -302,7 +308,7 @@ class LearningRateLab(ipywidgets.VBox):
             sentence = f"{verdict}. {sentence} Score: {self.score[0]} of {self.score[1]}."
         if self.step.value < run.steps:
             loss = self.trajectory.losses[self.step.value]
-            sentence += f" Shown: step {self.step.value:,}, loss {loss:.5g}."
+            sentence += f" Shown: step {self.step.value:,}, loss {loss_text(loss)}."
         return sentence
 
     def _challenge_words(self, challenge, hidden):

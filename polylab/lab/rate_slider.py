@@ -49,17 +49,18 @@ class RateSlider(ipywidgets.HBox):
         self.slider = ipywidgets.FloatLogSlider(
             value=value, base=10, min=smallest, max=largest, step=_NOTCH, readout=False,
             description="Learning rate", tooltip="How far each step goes: drag, or use the keys",
-            style={"description_width": "90px"}, layout=ipywidgets.Layout(flex="1 1 auto"))
+            style={"description_width": "90px"}, layout=ipywidgets.Layout(flex="1 1 300px"))
         self.box = ipywidgets.Text(
             continuous_update=False, tooltip="The learning rate in digits: type, then press Enter",
             layout=ipywidgets.Layout(width="110px"))
-        self.note = ipywidgets.Label()
-        super().__init__([self.slider, self.box, self.note])
+        self.note = ipywidgets.Label(layout=ipywidgets.Layout(width="100%"))  # a line of its own
+        super().__init__([self.slider, self.box, self.note],
+                         layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.value = value
-        self._show()
+        self.show()
         self.slider.observe(self._dragged, "value")
         self.box.observe(self._typed, "value")
-        self.observe(self._show, "value")
+        self.observe(self.show, "value")
 
     @traitlets.validate("value")
     def _in_range(self, proposal):
@@ -79,18 +80,24 @@ class RateSlider(ipywidgets.HBox):
 
     def _typed(self, _change):
         if self.box.value == rate_text(self.value, _TYPED):
+            self._say("")
             return
         try:
             self.value = float(self.box.value)
         except (ValueError, traitlets.TraitError):
             low, high = self._range
-            self.note.value = f"Type a number from {rate_text(low)} to {rate_text(high)}."
+            self._say(f"Type a number from {rate_text(low)} to {rate_text(high)}.")
         else:
-            self._show()
+            self.show()
 
-    def _show(self, _change=None):
+    def show(self, _change=None):
+        """Let slider, box and note say what the value is, whatever was typed."""
         position = self._position(self.value)
         if self._position(self.slider.value) != position:
             self.slider.value = 10 ** (self.slider.min + _NOTCH * position)
         self.box.value = rate_text(self.value, _TYPED)
-        self.note.value = ""
+        self._say("")
+
+    def _say(self, text):
+        self.note.value = text
+        self.note.layout.display = None if text else "none"

@@ -165,8 +165,9 @@ class _Stage:
             values = self._design @ coefficients
         low, high = self._reach
         far = 100 * self._margin
-        self._curve.set_data(self._x, numpy.clip(numpy.nan_to_num(values, nan=far), -far, far))
         inside = ((values > low) & (values < high)).any()
+        shown = numpy.clip(numpy.nan_to_num(values, nan=far), -far, far)
+        self._curve.set_data(self._x if inside else [], shown if inside else [])
         self._gone.set_text("" if inside else "The fit has left the picture.")
         self._curve.set_color(colour)
         self._curve.set_linestyle(style)
@@ -187,4 +188,5 @@ def _factors(experiment):
         return abs(run.factors)
     first, last = abs(run.amplitudes[0]), abs(run.amplitudes[-1])
     with numpy.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return numpy.nan_to_num((last / first) ** (1 / max(1, run.steps)), nan=1.0)
+        factors = numpy.nan_to_num((last / first) ** (1 / max(1, run.steps)), nan=1.0)
+    return numpy.where(run.is_present, factors, numpy.nan)  # what is rounding has no factor

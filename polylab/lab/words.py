@@ -7,12 +7,16 @@ import numpy
 from polylab.descent import NEAR, rate_text
 
 OUTCOME_MEANINGS = {
-    "converges": "nothing swings, and the loss ends within 1 % of the best possible",
+    "converges": "it does neither of these, and the loss ends within 1 % of the best possible",
     "crawls": "on its way, but too slow for this number of steps",
-    "oscillates": "a part swings to and fro, even if it ends at the best possible",
-    "diverges": "a part grows without end",
+    "oscillates": "a mode of plain descent, or the loss of the others, swings, wherever it ends",
+    "diverges": "a mode, or the loss of RMSprop and Adam, grows to the end",
 }
 """The four outcomes, in the order of a growing learning rate, and what each means."""
+
+OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
+                   "rmsprop": "RMSprop", "adam": "Adam"}
+START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
 
 
 def explain(experiment, reveal_limit=True):
@@ -41,60 +45,76 @@ def explain(experiment, reveal_limit=True):
 
 
 def _explain_plain(experiment, run):
-    factors, limit = run.factors, f"the limit here is {rate_text(experiment.limit)}"
-    slowest, fastest = number(factors[0]), number(factors[-1])
+    limit = f"the limit here is {_limit(experiment)}"
     if run.outcome == "diverges":
-        return (f"Diverges: 1 − ηλ = {fastest} on the fastest mode, so it changes sign and grows "
-                f"by {percent(abs(factors[-1]) - 1)} at every step; {limit}.")
+        growing, there = run.factors[-1], run.is_present[-1]
+        return (f"Diverges: 1 − ηλ = {number(growing)} on the fastest mode, so it changes sign and "
+                f"grows by {percent(abs(growing) - 1)} at every step"
+                f"{'' if there else ', though at the start it is there by rounding only'}; "
+                f"{limit}.")
+    factors = _present(run)
+    slowest, fastest = number(factors[0]), number(factors[-1])
     if run.outcome == "oscillates":
         return (f"Oscillates: 1 − ηλ = {fastest} on the fastest mode, so this direction of the "
                 f"coefficients changes sign at every step; the loss never rises. {_sentence(run)}; "
                 f"{limit}.")
     left = abs(factors[0]) ** run.steps
     if run.outcome == "crawls":
-        return (f"Crawls: 1 − ηλ = {slowest} on the slowest mode, which leaves {percent(left)} of "
-                f"it after {run.steps:,} steps. {_sentence(run)}; {limit}.")
+        left = "nearly all" if left > 0.9995 else percent(left)
+        return (f"Crawls: 1 − ηλ = {slowest} on the slowest mode, which leaves {left} of it after "
+                f"{run.steps:,} steps. {_sentence(run)}; {limit}.")
     return (f"Converges: {_ending(run)}, within 1 % after {run.steps_to():,} steps. "
             f"1 − ηλ runs from {slowest} on the slowest mode to {fastest} on the fastest; {limit}.")
 
 
+def _present(run):
+    """Return the factors of the modes that are in the start by more than rounding."""
+    return run.factors[run.is_present] if run.is_present.any() else run.factors
+
+
 def _explain_momentum(experiment, run):
-    factor = run.factors[run.dominant_mode]
-    size = number(abs(factor))
-    limit = f"the limit here, 2 (1 + m)/λmax, is {rate_text(experiment.limit)}"
+    size = number(abs(_present(run)).max())
+    limit = f"the limit here, 2 (1 + m)/λmax, is {_limit(experiment)}"
     if run.outcome == "diverges":
         return (f"Diverges: the fastest mode grows by {percent(abs(run.factors[-1]) - 1)} at every "
                 f"step; {limit}.")
-    swings = int((numpy.imag(run.factors) != 0).sum())
-    reason = (f"momentum {experiment.momentum:g} makes {swings} of "
-              f"{len(run.factors)} modes swing, and the slowest to settle keeps {size} of its "
-              "size at every step")
+    settles = f"the slowest mode to settle keeps {size} of its size at every step"
     if run.outcome == "oscillates":
-        return f"Oscillates: the loss itself rises and falls; {reason}. {_sentence(run)}; {limit}."
-    return f"{run.outcome.capitalize()}: {_ending(run)}; {reason}; {limit}."
+        swings = int(((run.factors.imag != 0) | (run.factors.real < 0)).sum())
+        return (f"Oscillates: the loss itself rises and falls; momentum {experiment.momentum:g} "
+                f"makes {swings} of {len(run.factors)} modes swing, and {settles}. "
+                f"{_sentence(run)}; {limit}.")
+    return f"{run.outcome.capitalize()}: {_ending(run)}; {settles}; {limit}."
 
 
 def _explain_adaptive(experiment, run):
     name = {"rmsprop": "RMSprop", "adam": "Adam"}[experiment.optimiser]
     reach = (f"{name} moves each coefficient by roughly the rate, {rate_text(experiment.rate)}, at "
              f"a step, whatever the size of the gradient: {run.steps:,} steps reach about "
-             f"{_size(experiment.rate * run.steps)}")
+             f"{size_text(experiment.rate * run.steps)}")
     if run.outcome == "diverges":
         return f"Diverges: the loss ends above its start. {reach}."
     bounces = run.outcome == "oscillates" and settled(run)
     if bounces and run.losses[-1] > NEAR * run.problem.floor:
         return (f"Oscillates: {_ending(run)}, and no nearer in the last tenth of "
                 "the run. Steps of the size of the rate carry it past the optimum to and fro; a "
-                "smaller rate gets nearer.")
+                "smaller rate, with enough steps, gets nearer.")
     if run.outcome == "oscillates":
-        return f"Oscillates: the loss itself rises and falls on its way. {_sentence(run)}. {reach}."
+        rises = (run.losses > NEAR * numpy.minimum.accumulate(run.losses)).any()
+        why = ("the loss itself rises and falls on its way" if rises
+               else "its last two steps undo more than half of each other")
+        return f"Oscillates: {why}. {_sentence(run)}. {reach}."
     return f"{run.outcome.capitalize()}: {_ending(run)}. {reach}."
 
 
 def settled(run):
-    """Return whether the last tenth of the run brought the loss less than 1 % further down."""
+    """Return whether the last tenth of the run brought the loss less than 1 % further down.
+
+    Down from the least loss before it, and down from the loss at which the tenth began.
+    """
     tenth = max(1, run.steps // 10)
-    return bool(run.losses[-tenth:].min() > 0.99 * run.losses[:-tenth].min())
+    began, lowest = run.losses[-tenth - 1], run.losses[-tenth:].min()
+    return bool(lowest > 0.99 * max(began, run.losses[:-tenth].min()))
 
 
 def _ending(run):
@@ -103,7 +123,7 @@ def _ending(run):
         return "the loss leaves the range of float64"
     above = last / floor - 1
     where = f"{percent(above)} above the floor" if above > 5e-6 else "at the floor"
-    return f"loss {last:.5g}, {where} {floor:.4g}"
+    return f"loss {loss_text(last)}, {where} {floor:.4g}"
 
 
 def _sentence(run):
@@ -111,13 +131,29 @@ def _sentence(run):
     return text[0].upper() + text[1:]
 
 
-def _size(value):
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+def _limit(experiment):
+    """Return the limit as text, with more digits where the rate would read the same."""
+    limit, rate = experiment.limit, experiment.rate
+    return rate_text(limit, 4 if rate_text(rate) != rate_text(limit) else 7)
+
+
+def size_text(value):
+    """Return a positive number as text: three digits, thousands with commas, millions as 1e6."""
+    if 1e-4 <= value < 999.5:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if 1 < value < 999_999.5 else rate_text(value, 3)
+
+
+def loss_text(loss):
+    """Return a loss as text: five digits, or a whole number, or such as 1.234e7."""
+    if loss < 99_999.5:
+        return f"{loss:.5g}"
+    return f"{loss:,.0f}" if loss < 9_999_999.5 else rate_text(loss)
 
 
 def percent(ratio):
     """Return a ratio as text: a percentage with three digits, or ``n times`` from 10 on."""
-    return f"{ratio:.3g} times" if ratio >= 10 else f"{100 * ratio:.3g} %"
+    return f"{size_text(ratio)} times" if ratio >= 9.995 else f"{size_text(100 * ratio)} %"
 
 
 def number(value):
@@ -126,5 +162,5 @@ def number(value):
     gap = abs(1 - abs(value))
     near = [one for one in (gap, abs(value)) if 1e-9 < one < 0.1]
     digits = min(9, 2 - math.floor(math.log10(near[0]))) if near else 3
-    text = f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.3g}"
-    return text.replace("-", "−")
+    text = f"{abs(value):.{digits}f}" if abs(value) < 1000 else size_text(abs(value))
+    return f"−{text}" if value < 0 and text.strip("0.") else text
