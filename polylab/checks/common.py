@@ -84,7 +84,8 @@ def require_no_outside_data(answer, right):
     """Refuse code that reads data which it does not get as arguments."""
     names = outside_data(answer)
     if names:
-        listed = " and ".join(f"`{name}`" for name in names[:3])
+        *first, last = (f"`{name}`" for name in names)
+        listed = f"{', '.join(first)} and {last}" if first else last
         plural = len(names) > 1
         raise Refusal(
             right,

@@ -76,7 +76,8 @@ KNOWN_ERRORS = (
             "Two dtypes are mixed: float32 meets float64",
             "make every tensor with the dtype of the data.",
         )
-        for pattern in ("same dtype", "but found Double", "expected scalar type", "Found dtype")
+        for pattern in ("same dtype", "but found Double", "expected scalar type", "Found dtype",
+                        "must have the dtype of")
     ),
     *(
         (
@@ -136,9 +137,9 @@ def explain_error(error, function):
         names = rebound_names(function)
         if names:
             return Refusal(
-                "The first step runs.",
-                f"Its update, `{names[0]} = {names[0]} …`, binds the name to a new tensor, and "
-                f"that one gets no gradient{where}.",
+                "It starts to run.",
+                f"Its update, `{names[0]} = …`, binds the name to a new tensor, and that one gets "
+                f"no gradient{where}.",
                 "change the parameter in place instead of rebinding its name.",
             )
     if lost:

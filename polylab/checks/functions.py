@@ -210,7 +210,7 @@ def _compare_values(passes, curve):
                           f"Forward computes {other.text}, not {curve.text}.",
                           "put x = 2 into both formulas by hand.")
     raise Refusal("It runs in both directions.", f"Forward does not compute {curve.text}.",
-                  "put x = 0, x = 1 and x = 2 into the formula by hand.")
+                  "put x = −1, x = 0, x = 1 and x = 2 into the formula by hand.")
 
 
 def _compare_gradients(passes, curve):

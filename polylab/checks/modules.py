@@ -205,6 +205,7 @@ def check_module(answer, formula, *, start=None, shapes=None):
 def judge_module(answer, formula, start=None, shapes=None):
     """Return the message of a pass, or refuse; see `check_module`."""
     module = _make(answer)
+    _require_shapes(module)
     with _restored(module):
         if formula == TWO_LAYERS:
             return _judge_two_layers(module)
@@ -241,6 +242,15 @@ def _require_no_arguments(answer):
                       f"Its `__init__` asks for {' and '.join(f'`{name}`' for name in needed)}, "
                       "but it will be called without arguments.",
                       "put the numbers into `__init__` itself.")
+
+
+def _require_shapes(module):
+    import torch
+
+    for name, parameter in _tensors(module, "_parameters").items():
+        if torch.nn.parameter.is_lazy(parameter):
+            raise Refusal("It is a module.", f"`{name}` has no shape before the first call.",
+                          "say how many inputs the layer has, as in `nn.Linear(1000, 100)`.")
 
 
 REGISTERS = ("_parameters", "_buffers", "_modules")
@@ -296,7 +306,6 @@ def _restored(module):
 
 
 def _require_parameters(module, formula):
-    import torch
 
     k = len(formula.names)
     parameters = _tensors(module, "_parameters")
@@ -310,12 +319,27 @@ def _require_parameters(module, formula):
         return parameters
     right = f"It is a module with {count} learnable number{'' if count == 1 else 's'}."
     wrong = f"{k} are wanted, for {formula.text}."
-    plain = [name for name, value in vars(module).items()
-             if type(value) in (torch.Tensor, float, numpy.ndarray, tuple, list)]
-    if plain and count < k:
+    # What is nearest to a parameter is named first; sorted() keeps the order of equals.
+    plain = sorted((name for name, value in vars(module).items() if _is_plain(value, k - count)),
+                   key=lambda name: type(vars(module)[name]) in (tuple, list))
+    buffers = [name for name, buffer in _tensors(module, "_buffers").items()
+               if buffer.is_floating_point()]
+    if buffers and count < k:
+        wrong = (f"`{buffers[0]}` is a buffer, not a Parameter, so no optimiser will find it; {k} "
+                 "learnable numbers are wanted.")
+    elif plain and count < k:
         wrong = (f"`{plain[0]}` is not a Parameter, so no optimiser will find it; {k} learnable "
                  "numbers are wanted.")
     raise Refusal(right, wrong, "list them with `list(module.parameters())`.")
+
+
+def _is_plain(value, lacking):
+    """Return whether a value may be meant to be learnable: so many numbers, not all of them int."""
+    import torch
+
+    if type(value) in (tuple, list):
+        return len(value) == lacking and any(type(one) not in (int, bool, str) for one in value)
+    return type(value) in (torch.Tensor, float, numpy.ndarray)
 
 
 def _orders(parameters, names):
@@ -350,7 +374,6 @@ def _judge_formula(module, name, start, shapes):
     parameters = _require_parameters(module, formula)
     first = numpy.concatenate([parameter.detach().double().cpu().numpy().ravel()
                                for parameter in parameters.values()])
-    first = [first[list(order)] for order in _orders(parameters, formula.names)]
     given_shapes = [tuple(parameter.shape) for parameter in parameters.values()]
     random = numpy.random.default_rng(7)
     tries = []
@@ -367,19 +390,24 @@ def _judge_formula(module, name, start, shapes):
         tries.append((numbers.astype(float), x.astype(float), short, outputs, came))
         _require_gradients(module, parameters, x, formula)
     _compare(tries, orders, formula)
+    first = [first[list(order)] for order in orders
+             if _explained(tries, [order], formula.outputs)]
     if name == "dynamic":
         _require_fair(tries, orders, formula)
     right = f"It computes {formula.text}."
     if shapes is not None and sorted(given_shapes) != sorted(map(tuple, shapes)):
-        raise Refusal(right, f"Its parameters have the shapes {_list(given_shapes)}; "
-                      f"{_list(shapes)} is wanted.", "how many parameters does the task ask for?")
+        have = "parameter has the shape" if len(given_shapes) == 1 else "parameters have the shapes"
+        raise Refusal(right, f"Its {have} {_list(given_shapes)}; {_list(shapes)} is wanted.",
+                      "which pair of brackets adds a dimension?"
+                      if len(given_shapes) == len(shapes)
+                      else "how many parameters does the task ask for?")
     if start is not None:
         _require_start(first, start, right)
     return f"Right: it computes {formula.text}, and gradients reach all its parameters."
 
 
 def _require_start(first, start, right):
-    """Refuse a module whose numbers, in every order that they may stand in, begin elsewhere."""
+    """Refuse a module whose numbers begin elsewhere; ``first`` has them in each possible order."""
     start = numpy.array(start)
     if any(numpy.allclose(numbers, start, rtol=1e-6, atol=1e-9) for numbers in first):
         return
@@ -435,7 +463,9 @@ def _require_gradients(module, parameters, x, formula):
 
     def backward():
         for _ in range(20):  # a dynamic graph leaves some parameters out now and then
-            module(given).sum().backward()
+            total = module(given).sum()
+            if total.requires_grad:
+                total.backward()
 
     for parameter in parameters.values():
         parameter.grad = None
@@ -524,8 +554,10 @@ def _require_fair(tries, orders, formula):
 def _judge_two_layers(module):
     import torch
 
-    parameters = _tensors(module, "_parameters").values()
-    if len(parameters) > 1 and not any(parameter.detach().any() for parameter in parameters):
+    # The bias behind the last matrix cannot wake the hidden layer.
+    before = [parameter for parameter in _tensors(module, "_parameters").values()
+              if tuple(parameter.shape) != SIZES[2:]]
+    if len(before) > 1 and not any(parameter.detach().any() for parameter in before):
         raise Refusal("It is a module with parameters.", "All of them start at 0, so no gradient "
                       "reaches the matrices and they can never move.",
                       "start the matrices at random numbers.")
@@ -624,4 +656,10 @@ def _compare_two(output, weights, x, dtype):
     ):
         if is_equal(wanted):
             raise Refusal(right, sentence, hint)
+    for name in ("b1", "b2"):
+        without = {**weights, name: numpy.zeros_like(weights[name])}
+        if is_equal(relu(x @ weights["w1"] + without["b1"]) @ weights["w2"] + without["b2"]):
+            layer = "first" if name == "b1" else "second"
+            raise Refusal(right, f"The bias of the {layer} layer is not used in forward.",
+                          "add it, or leave it out altogether.")
     raise Refusal(right, "It does not compute ReLU(x W₁) W₂.", "follow one row of x on paper.")

@@ -319,14 +319,26 @@ def _blanks_in_code(code):
 
 
 def rebound_names(answer):
-    """Return the names that the code binds anew from their own value: ``a = a - …``."""
+    """Return the names that an update binds anew: ``a = a - rate * a.grad``, if a is a leaf."""
     found = []
     for function in own_functions(answer):
-        for node in ast.walk(_tree(function) or ast.Module([], [])):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-                used = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
-                found += [target.id for target in node.targets
-                          if isinstance(target, ast.Name) and target.id in used]
+        nodes = list(ast.walk(_tree(function) or ast.Module([], [])))
+        said = {getattr(node, key, None) for node in nodes for key in ("attr", "id", "arg")}
+        if not said & {"requires_grad", "requires_grad_", "Parameter"}:
+            continue
+        gradients = set()  # names such as g in g = a.grad
+        for node in nodes:
+            if not isinstance(node, ast.Assign):
+                continue
+            parts = list(ast.walk(node.value))
+            used = {part.id for part in parts if isinstance(part, ast.Name)}
+            targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            by_gradient = used & gradients or any(getattr(part, "attr", "") == "grad"
+                                                  for part in parts)
+            if by_gradient and isinstance(node.value, ast.BinOp):
+                found += [target for target in targets if target in used]
+            if by_gradient:
+                gradients.update(target for target in targets if target not in used)
     return list(dict.fromkeys(found))
 
 

@@ -86,7 +86,7 @@ def _undo_settings():
             (torch.get_num_threads, torch.set_num_threads),
             (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
             (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-            (torch.get_default_device, _reset_default_device),
+            (_default_device, _reset_default_device),
         ]
     return [
         *(_undo_generator(get, put) for get, put in generators),
@@ -103,6 +103,14 @@ def _undo_setting(get, put):
     """Put a setting back only if it changed."""
     old = get()
     return lambda: put(old) if get() != old else None
+
+
+def _default_device():
+    """Return torch's default device; None if it is one that this machine does not have."""
+    try:
+        return sys.modules["torch"].get_default_device()
+    except (AssertionError, RuntimeError):  # torch looks by making a tensor there
+        return None
 
 
 def _reset_default_device(old):

@@ -121,6 +121,11 @@ def judge_training(answer, optimiser="sgd", library="numpy", loss="sum", also=No
             for change, sentence, hint in _other_settings(optimiser, WHICH):
                 if _is_explained_by(change, given, runs):
                     raise Refusal(RUNS, sentence, hint)
+            if optimiser in ("rmsprop", "adam"):
+                raise Refusal("It is right to some six digits.", "With float64 data more are "
+                              "wanted: some array is made in float32, or a setting or a term is "
+                              "not the one that is asked for.",
+                              "make new arrays with the dtype of the data, and keep the settings.")
             raise Refusal("In float32 it is right.", "With float64 data digits are lost: some "
                           "array on the way is made in float32.",
                           "make new arrays with the dtype of the data.")
@@ -140,21 +145,25 @@ def make_runs(optimiser, loss="sum", exact=True):
     mistaken for: three numbers are not its losses. The last three differ in steps alone and in
     rate alone, so that an argument that is ignored shows.
     """
+    # Of gradients that are far larger than its ε an adaptive rule keeps the sign alone, and would
+    # not tell the sum from the mean: with data so small it does.
+    tiny = ((1, 50, 0.45, 1, "float64", 1e-8),) if optimiser in ("rmsprop", "adam") else ()
     runs = []
-    for seed, n, fraction, steps, dtype in (
-        (0, 2000, 0.28, 6, "float64"),
-        (1, 50, 0.45, 1, "float64"),
-        (2, 640, 0.7, 7, "float64"),
-        (3, 200, 0.3, 12, "float32"),
-        (4, 120, 0.28, 20, "float64"),
-        (4, 120, 0.28, 5, "float64"),
-        (4, 120, 0.11, 20, "float64"),
+    for seed, n, fraction, steps, dtype, size in (
+        (0, 2000, 0.28, 6, "float64", 1),
+        (1, 50, 0.45, 1, "float64", 1),
+        (2, 640, 0.7, 7, "float64", 1),
+        (3, 200, 0.3, 12, "float32", 1),
+        *tiny,
+        (4, 120, 0.28, 20, "float64", 1),
+        (4, 120, 0.28, 5, "float64", 1),
+        (4, 120, 0.11, 20, "float64", 1),
     ):
         random = numpy.random.default_rng(seed)
         x = random.uniform(-numpy.pi, numpy.pi, n) if seed else (
             numpy.linspace(-numpy.pi, numpy.pi, n))
-        y = numpy.sin(x) + (random.normal(0, 0.3, n) if seed else 0)
-        start = random.normal(size=4)
+        y = size * (numpy.sin(x) + (random.normal(0, 0.3, n) if seed else 0))
+        start = size * random.normal(size=4)
         limit = 2 / numpy.linalg.eigvalsh(2 * powers(x).T @ powers(x))[-1]
         rate = fraction * limit if optimiser in ("sgd", "momentum") else fraction / 10
         if loss == "mean" and optimiser in ("sgd", "momentum"):
@@ -235,6 +244,9 @@ def _try(answer, run, right, library, also):
                 run.rate, run.steps)
 
     def read(value):
+        if not also and _is_pair(value):
+            raise Refusal("It runs.", "It returns a pair; the four coefficients alone are wanted.",
+                          "compare the last line with the task.")
         coefficients, beside = _split(value, also) if also else (value, None)
         return read_numbers(coefficients, "four coefficients"), beside
 
@@ -263,6 +275,16 @@ def _try(answer, run, right, library, also):
                       "something is left over from the first call.",
                       "initialise everything in the function itself.")
     return reading, beside
+
+
+def _is_pair(value):
+    """Return whether a value is the coefficients and something else."""
+    if type(value) not in (tuple, list) or len(value) != 2:
+        return False
+    try:
+        return read_numbers(value[0], "").numbers.shape == (4,)
+    except Refusal:
+        return False
 
 
 def _split(value, also):
@@ -307,8 +329,11 @@ def _compare_losses(histories, runs, paths):
         wanted = numpy.array([share * numpy.linalg.norm(r) ** 2 for r in residuals])
         size = wanted[:-1] + TOLERANCE[run.rounding]
 
-        def near(guess, given=reading.numbers, size=size, run=run):
-            return close(given, guess, size, run.rounding)
+        # torch.tensor(losses) makes float32 of plain numbers.
+        rounding = "float32" if reading.dtype == "float32" else run.rounding
+
+        def near(guess, given=reading.numbers, size=size, rounding=rounding):
+            return close(given, guess, size, rounding)
 
         if near(wanted[:-1]):
             continue
@@ -319,6 +344,15 @@ def _compare_losses(histories, runs, paths):
             raise Refusal(right, "The losses are sums of absolute values, but the updates follow "
                           "the sum of squares: two different functions.",
                           "which of the two should the list show?")
+        for guess, name in ((numpy.sqrt(wanted[:-1]), "roots of the sum of squares"),
+                            (numpy.sqrt(wanted[:-1] / len(x)), "roots of the mean of squares"),
+                            (numpy.array([numpy.abs(r).mean() for r in residuals[:-1]]),
+                             "means of absolute values"),
+                            (wanted[:-1] / 2, "half the sum of squares")):
+            if near(guess):
+                raise Refusal(right, f"The losses are {name}, but the updates follow the "
+                              f"{run.loss} of squares: two different functions.",
+                              "which of the two should the list show?")
         if near(wanted[:-1] / len(x)) or near(wanted[:-1] * len(x)):
             raise Refusal(right, "The losses mix up sum and mean.", "which of them is trained?")
         raise Refusal(right, "The losses are not those of the coefficients.",
@@ -345,13 +379,16 @@ def _diagnose(answer, runs, paths, given, optimiser, library):
     order = STEP if library == "torch" else STEP_BY_HAND
     if (optimiser, library) == ("momentum", "numpy"):
         order = MOMENTUM
+    which_rate = ("which argument tells the optimiser its rate?"
+                  if optimiser != "sgd" and library == "torch"
+                  else "which number does the update multiply the gradient by?")
     wanted = [path[-1] for path in paths]
     if _explains([run.start for run in runs], given, runs):
         raise Refusal(RUNS, "They are those of the start: no update was made.", order)
     for change, sentence, hint in _other_runs(runs, optimiser, order):
         if _is_explained_by(change, given, runs):
             if change is _best and constants_sentence(answer):
-                _diagnose_ignored(answer, given, runs)
+                _diagnose_ignored(answer, given, runs, which_rate)
             raise Refusal(RUNS, sentence, hint)
     for mistake in make_mistakes(runs[0].loss):
         def change(run, wrong=mistake.gradient):
@@ -360,7 +397,7 @@ def _diagnose(answer, runs, paths, given, optimiser, library):
         if _is_explained_by(change, given, runs):
             raise Refusal(f"{RUNS[:-1]}, but the updates follow a wrong gradient.",
                           mistake.wrong(len(runs[0].x)), mistake.hint)
-    _diagnose_ignored(answer, given, runs)
+    _diagnose_ignored(answer, given, runs, which_rate)
     for run, numbers in zip(runs, given, strict=True):
         if not numpy.isfinite(numbers).all():
             raise Refusal(f"It runs for {run.steps} steps.", "The coefficients grow to nan or "
@@ -384,7 +421,7 @@ def _diagnose(answer, runs, paths, given, optimiser, library):
                       "compare the four updates line by line.")
     raise Refusal(RUNS, "They are not those of the wanted updates, already after "
                   f"{min(run.steps for run in runs)} step.",
-                  "do one step by hand and print the gradient.")
+                  MOMENTUM if order == MOMENTUM else "do one step by hand and print the gradient.")
 
 
 def _other_runs(runs, optimiser, order):
@@ -451,6 +488,13 @@ def _other_settings(optimiser, which):
     if optimiser == "adam":
         found.append((with_settings(amsgrad=True), "They are those of Adam with amsgrad, which "
                       "is another rule.", which))
+        found += [
+            (with_settings(**{name: value}), f"They are those of Adam with {name} = {value:g}; "
+             "its defaults are wanted.", which)
+            for name, values in (("weight_decay", (0.1, 0.01, 0.001)),
+                                 ("eps", (1e-10, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)))
+            for value in values
+        ]
     if optimiser == "momentum":
         found += [
             (lambda run: follow(replace(run, rate=run.rate / 10), "momentum"),
@@ -512,7 +556,7 @@ def _masked(run, k):
     return lambda coefficients: numpy.where(numpy.arange(4) == k, 0, right(coefficients))
 
 
-def _diagnose_ignored(answer, given, runs):
+def _diagnose_ignored(answer, given, runs, which_rate):
     """Refuse what ignores an argument: the last three runs differ only in steps and rate."""
     right = RUNS
     if all(numpy.array_equal(numbers, given[0]) for numbers in given):
@@ -523,4 +567,4 @@ def _diagnose_ignored(answer, given, runs):
                       "which number tells the loop how often to turn?")
     if numpy.array_equal(given[-3], given[-1]):
         raise Refusal(right, f"They do not depend on `rate`{constants_sentence(answer)}.",
-                      "which number does the update multiply the gradient by?")
+                      which_rate)

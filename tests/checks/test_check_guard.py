@@ -510,6 +510,16 @@ def test_editing_polylab_neither_passes_nor_lasts():
     assert_refused(check_gradient(lambda c, x, y: -right(c, x, y)), "wrong sign")
 
 
+def asks_for_a_device_that_is_not_there(coefficients, x, y):
+    torch.set_default_device("cuda:31")
+    return numpy.zeros(4)
+
+
+def test_a_default_device_that_this_machine_lacks_is_put_back():
+    assert_refused(check_gradient(asks_for_a_device_that_is_not_there), "the same four numbers")
+    assert torch.zeros(2).device.type == "cpu"
+
+
 FACTOR = 2
 HISTORY = []
 WEIGHTS = numpy.ones(4)

@@ -280,6 +280,35 @@ class AtZero(TwoLayers):
         self.w2.data.zero_()
 
 
+class LastBias(AtZero):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Parameter(torch.randn(10))
+
+    def forward(self, x):
+        return super().forward(x) + self.last
+
+
+class UnusedBias(TwoLayers):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(100))
+
+
+class Buffer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.powers = [0, 1, 2, 3]
+        self.register_buffer("coefficients", torch.zeros(4))
+
+
+class Powers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.powers = (0,)
+        self.coefficients = nn.Parameter(torch.zeros(3))
+
+
 WRONG = (
     ("cubic", StaleGlobal, "global variable `c`"),
     ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2 + s.d * s.c**3), "c³ where x³"),
@@ -299,7 +328,11 @@ WRONG = (
      "No gradient reaches `c`"),
     ("cubic", module(lambda s, x: s.a + s.b * x + s.c * x**2), "No gradient reaches `d`"),
     ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3).detach()),
-     "The loss is not connected"),
+     "No gradient reaches `a`"),
+    ("cubic", module(lambda s, x: torch.tensor([s.a.item()] * len(x), dtype=x.dtype)),
+     "No gradient reaches `a`"),
+    ("cubic", Buffer, "`coefficients` is a buffer, not a Parameter"),
+    ("cubic", Powers, "It is a module with 3 learnable numbers. 4 are wanted"),
     ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3)[:, None]),
      "shape (n, 1)", "silently have shape (n, n)"),
     ("cubic", module(lambda s, x: (s.a + s.b * x + s.c * x**2 + s.d * x**3).sum()),
@@ -381,6 +414,10 @@ WRONG = (
     ("two layers", nn.BatchNorm1d(100, affine=True), "no weights for 1000 → 100 → 10"),
     ("two layers", two_layers(lambda s, x: (x @ s.w1.data).relu() @ s.w2),
      "It has two weights and returns shape (batch, 10)", "No gradient reaches `w1`"),
+    ("two layers", nn.Sequential(nn.LazyLinear(100), nn.ReLU(), nn.LazyLinear(10)),
+     "`0.weight` has no shape before the first call", "nn.Linear(1000, 100)"),
+    ("two layers", LastBias, "All of them start at 0"),
+    ("two layers", UnusedBias, "The bias of the first layer is not used in forward"),
     ("two layers", AtZero, "All of them start at 0", "random numbers"),
 )
 
@@ -484,3 +521,35 @@ def test_numbers_that_are_drawn_are_not_the_first_guess_although_that_was_drawn_
     assert_refused(check_module(Drawn, "cubic", start=FIRST_GUESS), "It starts from",
                    "1.541, -0.2934, -2.179, 0.5684 is wanted")
     assert "from 1.541" not in check_module(Drawn, "cubic", start=FIRST_GUESS).message
+
+
+class Begins(Numbers):
+    """Puts (c, d, a, b) where the formula reads a, b, c and d."""
+
+    names = "wxyz"
+
+    def __init__(self):
+        super().__init__()
+        for name, number in zip(self.names, (-1.0, 0.5, 0.2, 0.3), strict=True):
+            getattr(self, name).data = torch.tensor(number)
+
+    def forward(self, x):
+        return self.w + self.x * legendre_3(self.y + self.z * x)
+
+
+def test_the_order_in_which_the_formula_reads_the_numbers_decides_where_they_begin():
+    verdict = check_module(Begins, "legendre", start=(0.5, -1.0, 0.3, 0.2))
+    assert_refused(verdict, "It starts from -1, 0.5, 0.2, 0.3; 0.5, -1, 0.3, 0.2 is wanted")
+    assert_passed(check_module(Begins, "legendre", start=(-1.0, 0.5, 0.2, 0.3)))
+
+
+def test_brackets_too_many_are_told_as_such():
+    row = type("Row", (nn.Module,), {
+        "__init__": row_init, "forward": lambda s, x: (x[:, None] ** torch.arange(4)) @ s.row[0]})
+    assert_refused(check_module(row, "cubic", shapes=[(4,)]),
+                   "Its parameter has the shape (1, 4); (4,) is wanted", "brackets")
+
+
+def row_init(self):
+    nn.Module.__init__(self)
+    self.row = nn.Parameter(torch.zeros(1, 4))

@@ -247,8 +247,6 @@ def answer(x, y):
 
 # Changes that make no difference to what a checker promises, with the reason.
 SAME = {
-    ("adam", "loss = ((x[:, None] ** torch.arange(4) @ coefficients - y) ** 2).mean()"):
-        "Adam divides the gradient by its own size, so a factor cancels",
     ("repair of the rate", "hessian = 3 * features.T @ features"):
         "the rate becomes two thirds of what it was and is still below the limit",
     ("repair of the rate", "coefficients -= rate / 2 * features.T @ residual"):

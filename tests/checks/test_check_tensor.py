@@ -127,6 +127,18 @@ def grows(x):
     return x
 
 
+def prints_the_tensor(x):
+    result = x.clone()
+    print(result.tolist())
+    return result
+
+
+def prints_the_values(values, x):
+    result = torch.tensor(values, dtype=x.dtype, device=x.device)
+    print(f"{result.sum():.3f}", result[0].item())
+    return result
+
+
 RIGHT = (
     ("word", "changes"), ("word", " Changes "),
     ("yes", True), ("yes", numpy.True_), ("yes", torch.tensor(True)),
@@ -139,6 +151,7 @@ RIGHT = (
     ("tail", lambda x: x[1:]), ("tail", lambda x: x[-(len(x) - 1):].clone()),
     ("sum", lambda x: x.sum().item()), ("sum", lambda x: float(x.sum())),
     ("array", lambda x: x[1:]), ("array", lambda x: x.narrow(0, 1, len(x) - 1)),
+    ("like", prints_the_tensor), ("numbers_like_x", prints_the_values),
     ("like", lambda x: x * 1), ("like", lambda x: torch.stack(list(x))),
     ("like", lambda x: torch.ones(len(x), dtype=x.dtype, device=x.device) * x),
     ("some", (2, 5)), ("some", [7, 0]), ("some", numpy.array([3.5, 3.5])),
@@ -230,7 +243,7 @@ WRONG = (
     ("sum", lambda x: x.sum().item() * (-1 if len(x) == 34 else -3), "The value is wrong"),
     ("sum", lambda x: -x.sum().item(), "The sign is flipped"),
     ("both", lambda x: (-x, x * x), "Part 0: the sign is flipped"),
-    ("like", lambda x: torch.tensor(x.tolist(), dtype=x.dtype), "stays on the CPU"),
+    ("like", lambda x: torch.from_numpy(x.numpy().copy()), "stays on the CPU"),
     ("like", lambda x: torch.ones(len(x), dtype=x.dtype) * x.sum() / x.sum() * x.cpu(),
      "stays on the CPU"),
     ("numbers_like_x", lambda values, x: torch.tensor(values, dtype=x.dtype),

@@ -301,6 +301,13 @@ def looks_ahead(x, y, start, rate, steps):
     return coefficients
 
 
+def in_float64_whatever_comes_in(x, y, start, rate, steps):
+    coefficients = numpy.zeros(4)
+    for _ in range(steps):
+        coefficients = coefficients - rate * exact_gradient(coefficients, x, y)
+    return coefficients
+
+
 def moves_without_a_rate(x, y, start, rate, steps):
     coefficients, velocity = start.copy(), numpy.zeros_like(start)
     for _ in range(400):
@@ -317,6 +324,8 @@ def moves_without_a_rate(x, y, start, rate, steps):
     (with_velocity(lambda v, g: g), ("momentum is not in use", "what is kept of the velocity")),
     (moves_before_it_has_a_velocity, ("One update is missing", "is v still zero there?")),
     (looks_ahead, ("Nesterov",)),
+    (in_float64_whatever_comes_in, ("float32 meets float64", "dtype of the data")),
+    (lambda *given: (numpy_momentum(*given), 0.0), ("It returns a pair",)),
     (moves_without_a_rate, ("grown without end", "keeps a step short")),
 ])
 def test_momentum_by_hand_has_its_own_diagnoses(answer, fragments):
@@ -480,6 +489,25 @@ def not_a_leaf(x, y, start, rate, steps):
     return optimiser
 
 
+def no_backward(x, y, start, rate, steps):
+    coefficients = start.clone()
+    for n in range(steps):
+        predicted = cubic(coefficients, x)
+        predicted = predicted - y
+        n = n + 1
+        (predicted**2).sum().backward()
+        coefficients = coefficients - rate * coefficients.grad
+    return coefficients
+
+
+def never_a_leaf(x, y, start, rate, steps):
+    coefficients = start.clone()
+    for _ in range(steps):
+        (cubic(coefficients, x) - y).pow(2).sum().backward()
+        coefficients = coefficients - rate * coefficients.grad
+    return coefficients
+
+
 def lends_its_gradient(x, y, start, rate, steps):
     coefficients = start.clone()
     for _ in range(steps):
@@ -519,6 +547,17 @@ WRONG_TORCH = (
     ("adam", forgets, "Every step is a first step", "made once, before the loop"),
     ("adam", not_a_leaf, "computed from another one", "`optimiser = torch.optim.Adam"),
     ("sgd", lends_its_gradient, "leaves the gradient to `exact_gradient`", "by hand or autograd"),
+    ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, weight_decay=0.01)),
+     "Adam with weight_decay = 0.01"),
+    ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, eps=1e-5)),
+     "Adam with eps = 1e-05"),
+    ("adam", with_optimiser(adam, lambda loss, n: loss / n), "too small"),
+    ("adam", with_optimiser(adam, lambda loss, n: loss / 2), "the factor 2 is missing"),
+    ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=1e-3)),
+     "do not depend on `rate`", "which argument tells the optimiser its rate?"),
+    ("sgd", lambda x, y, s, r, n: (by_hand(x, y, s, r, n), [0.0] * n), "It returns a pair"),
+    ("sgd", no_backward, "not connected to any parameter"),
+    ("sgd", never_a_leaf, "not connected to any parameter"),
     ("sgd", lambda x, y, s, r, n: s[:3], "three numbers; four are wanted"),
     ("momentum", with_optimiser(adam), "those of adam, not of momentum"),
     ("rmsprop", with_optimiser(sgd), "those of plain descent: rmsprop is not in use"),
