@@ -17,6 +17,7 @@ from polylab.polynomial import BASES, features
 TRIAL_STEPS = 50  # when training is repeated
 FUNCTIONS = ("target", "derive_rate", "gradient", "train")
 CLOSE_TO_BEST = 1.05  # loss, as a multiple of the least loss
+NEGLIGIBLE = 1e-6  # loss, as a share of the sum of squares of the target
 
 
 def check_project(*, target, x, degree, basis, derive_rate, gradient, train, coefficients, ax):
@@ -98,17 +99,20 @@ def _problem(parts):
         raise Refusal("", f"`x` holds {len(x)} points, too few for degree {degree}.",
                       "take at least ten points for each coefficient.")
     y = _values(parts["target"], x)
+    if not numpy.allclose(y, _values(parts["target"], x, seed=1), rtol=1e-9, atol=0):
+        raise Refusal("", "`target` gives other values when it is called again.",
+                      "seed the generator inside it.")
     if float(numpy.ptp(y)) == 0:
         raise Refusal("", "`target` is the same everywhere.", "pick a curve with a shape.")
     matrix = features(x, degree, basis)
     return matrix, y, LeastSquares(matrix, y)
 
 
-def _values(target, x):
+def _values(target, x, seed=0):
     if not callable(target):
         raise Refusal("", f"`target` must be a function of x, {describe(target)} came.",
                       "hand over the function, without calling it.")
-    reading = read_numbers(call(target, x.copy()).value, "one value for each x")
+    reading = read_numbers(call(target, x.copy(), seed=seed).value, "one value for each x")
     require_shape(reading, x.shape)
     require_finite(reading, "the target values")
     return reading.numbers
@@ -156,12 +160,16 @@ def _below(rate, limit):
 
 def _row_loss(parts, matrix, y, problem):
     loss = _loss(_coefficients(parts["coefficients"], matrix), matrix, y)
-    floor = _floor(matrix, y)
-    allowed = CLOSE_TO_BEST * floor + 1e-6 * float(y @ y)
-    if loss > allowed:
-        raise Refusal("", f"The loss {loss:.4g} is {loss / floor:.3g} times the least possible "
-                      f"{floor:.4g}.", "")
-    return f"The loss {loss:.4g} is within 5 % of the least possible {floor:.4g}."
+    floor, negligible = _floor(matrix, y), NEGLIGIBLE * float(y @ y)
+    if loss <= CLOSE_TO_BEST * floor:
+        return f"The loss {loss:.4g} is within 5 % of the least possible {floor:.4g}."
+    if loss < negligible:
+        return f"The loss {loss:.4g} is less than a millionth of the sum of squares of the target."
+    if floor < negligible:
+        raise Refusal("", f"The loss {loss:.4g} is not below {negligible:.4g}, a millionth of the "
+                      "sum of squares of the target.", "")
+    raise Refusal("", f"The loss {loss:.4g} is {loss / floor:.3g} times the least possible "
+                  f"{floor:.4g}.", "")
 
 
 def _coefficients(value, matrix):
@@ -273,6 +281,8 @@ def _require_every_argument(train, data, values, start, rate):
         value = call(train, data.copy(), values.copy(), start.copy(), rate, steps).value
         return _coefficients(value, data)
 
+    if numpy.allclose(end(), start, rtol=1e-6, atol=0):
+        raise Refusal("", "`train` makes no update when `steps` is 1.", "")
     for name, other, said in (
         ("steps", end(steps=TRIAL_STEPS), f"after 1 step as after {TRIAL_STEPS}"),
         ("rate", end(rate=0.1 * rate), "at a tenth of the rate"),

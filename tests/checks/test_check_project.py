@@ -179,6 +179,8 @@ WRONG = (
                        + 1e-3 * numpy.random.rand()}, "called again"),  # noqa: NPY002
     ("nothing stale", {"train": lambda m, y, s, r, n: numpy.add(s, 1, out=s)}, "in place"),
     ("nothing stale", {"train": lambda m, y, s, r: s}, "TypeError"),
+    ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, r, n - 1)},
+     "`train` makes no update when `steps` is 1"),
     ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, s, 1e-5, n)},
      "at a tenth of the rate: it does not depend on `rate`"),
     ("nothing stale", {"train": lambda m, y, s, r, n: train(m, y, 0 * s, r, n)},
@@ -239,6 +241,27 @@ def test_a_rate_just_below_its_limit_is_written_with_enough_digits():
     assert float(given) < float(limit)
 
 
+def test_noise_from_a_seeded_generator_is_a_target():
+    def noisy(x):
+        return numpy.sin(x) + numpy.random.default_rng(3).normal(0, 0.1, len(x))
+
+    assert "`target`" not in check_project(**project(target=noisy)).message
+
+
+@pytest.mark.parametrize(("off", "sentence"), [
+    (1e-4, "is less than a millionth of the sum of squares of the target."),
+    (0.1, ", a millionth of the sum of squares of the target."),
+])
+def test_a_target_that_is_a_polynomial_has_no_floor_to_compare_with(off, sentence):
+    x = numpy.linspace(-2, 2, 300)
+    parts = {**project(), "target": lambda x: x**3 - x, "x": x, "degree": 3, "basis": "powers",
+             "coefficients": numpy.array([0, -1, 0, 1]) + off}
+    row = check_project(**parts).message.splitlines()[2]
+    assert row.startswith("pass" if off < 1e-3 else "FAIL")
+    assert row.endswith(sentence)
+    assert "least possible" not in row
+
+
 def test_dots_count_as_a_curve():
     parts = project()
     ax = Figure().add_subplot()
@@ -262,6 +285,10 @@ def test_a_rate_that_is_a_global_is_stale():
     ("target", lambda x: 0 * x, "`target` is the same everywhere"),
     ("target", lambda x: 1 / 0, "ZeroDivisionError"),
     ("target", lambda x: x[:3], "shape"),
+    ("target", lambda x: numpy.sin(x) + numpy.random.normal(0, 0.1, len(x)),  # noqa: NPY002
+     "`target` gives other values when it is called again. Hint: seed the generator inside it."),
+    ("target", lambda x: numpy.sin(x) + numpy.random.default_rng().normal(0, 0.1, len(x)),
+     "`target` gives other values"),
 ])
 def test_a_project_that_cannot_be_posed_is_told_so(name, part, fragment):
     verdict = check_project(**{**project(), name: part})
