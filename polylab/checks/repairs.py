@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy
@@ -15,6 +16,7 @@ from polylab.checks.errors import MISSING_DEVICE
 from polylab.checks.functions import judge_autograd_function
 from polylab.checks.guard import call
 from polylab.checks.modules import judge_module
+from polylab.checks.reading import own_functions
 from polylab.checks.slopes import powers
 from polylab.checks.training import judge_training, make_runs
 from polylab.checks.trials import make_trials
@@ -87,7 +89,7 @@ def check_repair(program, fault):
         plot without x              ``draw(ax, x, y, predicted)`` draws both curves
         device that is not there    ``make_points(count)`` returns a tensor of ``count`` evenly
                                     spaced angles from −π to π, on the accelerator if there is
-                                    one, else on the CPU
+                                    one, else on the CPU; kinds other than CUDA are optional
         stale global                a module class: the cubic
         range and randint           a module class: the dynamic network
         slope at zero               an autograd function class: the ReLU
@@ -260,19 +262,25 @@ def _require_descent(coefficients, losses, x, y, start):
     shrunk = max(after[0] / before[0], 0.0)
     rate = (1 - shrunk ** (1 / steps)) / curvatures[0]
     ratio = rate * curvatures[-1] / 2
-    hint = "how close to 2/λmax may a rate safely be?"
-    if abs(ratio - 1) < AT_THE_LIMIT:
-        raise Refusal("It descends.", f"For n = {len(x):,} the rate is 2/λmax itself: the fastest "
-                      "mode swings for ever.", hint)
-    if ratio < CRAWLS:
-        raise Refusal("It descends.", f"For n = {len(x):,} it crawls: the rate is below a "
-                      "twentieth of the largest stable one.", hint)
     factors = (1 - rate * curvatures)[None] ** numpy.arange(steps + 1)[:, None]
     path = best + (factors * before) @ directions.T
     wanted = numpy.linalg.norm(path @ matrix.T - y, axis=1) ** 2
     if not numpy.allclose(coefficients, path[-1], rtol=0, atol=1e-6):
         raise Refusal("It descends.", "Its coefficients are not those of plain descent at one "
                       "constant rate.", "only the rate needed a repair.")
+    hint = "how close to 2/λmax may a rate safely be?"
+    if ratio > 1 + AT_THE_LIMIT:
+        raise Refusal("It runs.", f"For n = {len(x):,} the rate is above 2/λmax: the fastest mode "
+                      "grows.", hint)
+    if ratio > 1 - AT_THE_LIMIT:
+        raise Refusal("It descends.", f"For n = {len(x):,} the rate is 2/λmax itself: the fastest "
+                      "mode swings for ever.", hint)
+    if ratio < CRAWLS:
+        raise Refusal("It descends.", f"For n = {len(x):,} it crawls: the rate is below a "
+                      "twentieth of the largest stable one.", hint)
+    if numpy.allclose(losses, wanted[:-1] / len(x), rtol=1e-6):
+        raise Refusal("The coefficients are right.", "The losses are means of the squares; the "
+                      "program was written for their sum.", "only the rate needed a repair.")
     if not numpy.allclose(losses, wanted[:-1], rtol=1e-6):
         raise Refusal("The coefficients are right.", "The losses are not theirs.",
                       "the loss belongs to the prediction made in the same step.")
@@ -292,12 +300,16 @@ def _judge_order(program):
         if changed:
             raise Refusal("It runs.", f"Its input `{changed[0]}` is changed in place.",
                           "work on a copy.")
-        require_shape(reading, (trial.n,), (
-            ((4,), "It returns the coefficients; the prediction at each x is wanted.",
-             "compare the last line with the task."),))
         x, y = make()
         best = numpy.polynomial.Polynomial.fit(x, y, 3).convert().coef
         given = reading.numbers
+        fitted = given.shape == best.shape and any(
+            numpy.allclose(given, order, rtol=1e-6, atol=1e-6) for order in (best, best[::-1]))
+        four = (("It returns the coefficients; the prediction at each x is wanted.",
+                 "compare the last line with the task.") if fitted else
+                ("It returns four numbers; one for each x is wanted.",
+                 "have the arguments changed places?"))
+        require_shape(reading, (trial.n,), ((best.shape, *four),))
         if close(given, powers(x) @ best, 10.0 + numpy.abs(x) ** 3, "float64"):
             continue
         if close(given, powers(x) @ best[::-1], 10.0 + numpy.abs(x) ** 3, "float64"):
@@ -364,37 +376,89 @@ def _judge_device(program):
             raise Refusal("It returns a tensor on a device of this machine.",
                           "The angles are not evenly spaced from −π to π.",
                           "only the device needed a repair.")
-        if _device_of(program, count, accelerator=False) != "cpu":
-            raise Refusal("On this machine it runs.", "On a machine without an accelerator it "
-                          "would fail: it does not fall back to the CPU.",
-                          "ask torch whether there is one, and use what it says.")
-        device = _device_of(program, count, accelerator=True)
-        if device == "missing":
-            raise Refusal("On this machine it runs.", "On a machine with one accelerator it would "
-                          "fail: it asks for another, and counting starts at 0.",
-                          "ask for the accelerator without a number.")
-        if device == "cpu":
-            raise Refusal("On this machine it runs.", "On a machine with an accelerator it would "
-                          "still use the CPU: the device is written down again.",
-                          "ask torch whether there is one, and use what it says.")
+        _require_every_machine(program, count)
 
 
-def _device_of(program, count, accelerator):
-    """Return the type of the device on which the program makes its tensor, or "missing".
+def _require_every_machine(program, count):
+    """Refuse a device that is not right on every machine: none, one CUDA card, an Apple one.
 
-    The machine has one accelerator, pretended by tensors without numbers, or none.
+    The program comes from a machine with CUDA cards, so one that knows no other kind is right,
+    as long as it runs on the CPU elsewhere.
     """
+    right, ask = "On this machine it runs.", "ask torch whether there is one, and use what it says."
+    alone, cuda, apple = (_device_of(program, count, kind) for kind in (None, "cuda", "mps"))
+    if alone.name == "cpu" and cuda.name == "meta" and apple.name != "missing":
+        return
+    if _gets_device_from_outside(program):
+        raise Refusal(right, "The device is chosen outside the function, where I cannot try it on "
+                      "another machine.", "choose it inside the function, in its body.")
+    if alone.name != "cpu" and "current_accelerator" in alone.asked:
+        raise Refusal(right, "Where torch is made for CUDA but there is no card it would fail: "
+                      "`current_accelerator` names the kind that torch is made for.",
+                      "ask `is_available` first.")
+    if alone.name != "cpu":
+        raise Refusal(right, "On a machine without an accelerator it would fail: it does not fall "
+                      "back to the CPU.", ask)
+    if cuda.name == "missing" and cuda.ordinal:
+        raise Refusal(right, "On a machine with one accelerator it would fail: it asks for "
+                      "another, and counting starts at 0.",
+                      "ask for the accelerator without a number.")
+    for outcome, machine in ((cuda, "a CUDA card"), (apple, "an Apple accelerator")):
+        if outcome.name == "missing":
+            raise Refusal(right, f"On a machine with {machine} it would fail: it asks for a "
+                          "device that is not there.", ask)
+    if apple.name == "meta":
+        raise Refusal(right, "On a machine with a CUDA card it would still use the CPU: it takes "
+                      "only an Apple accelerator.", "which kinds does notebook 04 ask for?")
+    why = "" if cuda.asked else ": it never asks torch whether there is one"
+    raise Refusal(right, f"On a machine with an accelerator it would still use the CPU{why}.", ask)
+
+
+def _gets_device_from_outside(program):
+    """Return whether a device, or the answer that decides on it, is a global or a default."""
+    import torch
+
+    def is_device(value):
+        return type(value) is torch.device or (
+            type(value) is str and re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", value) is not None)
+
+    for own in own_functions(program):
+        steps = [step for step in dis.get_instructions(own.__code__)
+                 if step.opname == "LOAD_GLOBAL" and step.argval in own.__globals__]
+        read = [own.__globals__[step.argval] for step in steps]
+        given = [*(own.__defaults__ or ()), *(own.__kwdefaults__ or {}).values()]
+        if any(map(is_device, read + given)) or any(
+                value is None or type(value) is bool for value in read):
+            return True
+    return False
+
+
+@dataclass
+class _Outcome:
+    """What a program does on a pretended machine."""
+
+    name: str = ""  # "cpu", "meta" (the accelerator) or "missing"
+    ordinal: bool = False  # whether it asked for a second device of the right kind
+    asked: set[str] = field(default_factory=set)  # the questions that it put to torch
+
+
+def _device_of(program, count, kind):
+    """Return what the program does on a machine with one accelerator of this kind, or None."""
+    outcome = _Outcome()
+
     def on_that_machine(count):
-        with _pretended_machine(accelerator):
+        with _pretended_machine(kind, outcome):
             return program(count)
 
     try:
         value = call(on_that_machine, count, owner=program).value
     except Refusal as refusal:
-        if MISSING_DEVICE in refusal.wrong:
-            return "missing"
-        raise
-    return read_numbers(value, "a tensor").device if _has_numbers(value) else "meta"
+        if MISSING_DEVICE not in refusal.wrong:
+            raise
+        outcome.name = "missing"
+    else:
+        outcome.name = read_numbers(value, "a tensor").device if _has_numbers(value) else "meta"
+    return outcome
 
 
 def _has_numbers(value):
@@ -404,39 +468,83 @@ def _has_numbers(value):
 
 
 @contextlib.contextmanager
-def _pretended_machine(accelerator):
-    """Make torch report one accelerator or none, and lead what asks for it by name there."""
+def _pretended_machine(kind, outcome):
+    """Make torch report one accelerator of this kind, "cuda" or "mps", or none if it is None.
+
+    What asks for it by name is led to tensors without numbers.
+    """
     import torch
 
-    device = torch.device("meta") if accelerator else None
-    count = int(accelerator)
-    replaced = [
-        (torch.accelerator, "is_available", lambda *options, **named: accelerator),
-        (torch.accelerator, "device_count", lambda: count),
-        (torch.accelerator, "current_accelerator", lambda *options, **named: device),
-        (torch.cuda, "is_available", lambda: accelerator),
-        (torch.cuda, "device_count", lambda: count),
-        (torch.backends.mps, "is_available", lambda: accelerator),
-    ]
+    def missing(kind):
+        if kind == "mps":
+            raise RuntimeError("PyTorch is not linked with support for mps devices")
+        raise AssertionError("Torch not compiled with CUDA enabled")
 
-    def lead(item):
+    def lead(item, is_device=False):
+        if is_device and type(item) is int:
+            item = f"{kind or 'cuda'}:{item}"
         if type(item) not in (str, torch.device) or not re.match("cuda|mps|xpu", str(item)):
             return item
-        if not accelerator:
-            raise AssertionError("Torch not compiled with CUDA enabled")
-        if torch.device(item).index:
+        device = torch.device(item)
+        if device.type != kind:
+            missing(device.type)
+        if device.index:
+            outcome.ordinal = True
             raise RuntimeError("invalid device ordinal")
-        return device
+        return torch.device("meta")
 
     class Lead(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, function, types, items=(), named=None):
+            named, title = named or {}, getattr(function, "__name__", "")
             if function is torch.device:
-                return function(*items, **(named or {}))
-            named = {name: lead(item) for name, item in (named or {}).items()}
-            if getattr(function, "__name__", "") == "cuda":
-                function, items = torch.Tensor.to, (items[0], "cuda")
-            return function(*map(lead, items), **named)
+                if items and type(items[0]) is int:
+                    items = (kind or missing("cuda"), *items)
+                return function(*items, **named)
+            if title == "cuda":
+                given = [*items[1:], *named.values(), None][0]
+                where = f"cuda:{given}" if type(given) is int else given or "cuda"
+                function, items, named = torch.Tensor.to, (items[0], where), {}
+            named = {name: lead(item, name == "device") for name, item in named.items()}
+            return function(*(lead(item, title == "to") for item in items), **named)
 
+    def current_accelerator(check_available=False):
+        if kind is None and check_available:
+            return None
+        return torch.device(kind or "cuda")  # of the kind that torch was made for
+
+    def first(of):
+        return lambda: 0 if kind in of else missing("cuda")
+
+    def answer(value):
+        return lambda *items, **named: value
+
+    any_kind, cuda, mps = kind is not None, kind == "cuda", kind == "mps"
+    questions = [
+        (torch.accelerator, "is_available", answer(any_kind)),
+        (torch.accelerator, "device_count", answer(int(any_kind))),
+        (torch.accelerator, "current_accelerator", current_accelerator),
+        (torch.accelerator, "current_device_index", first(("cuda", "mps"))),
+        (torch.cuda, "is_available", answer(cuda)),
+        (torch.cuda, "device_count", answer(int(cuda))),
+        (torch.cuda, "current_device", first(("cuda",))),
+        (torch.backends.mps, "is_available", answer(mps)),
+        (torch.backends.mps, "is_built", answer(mps)),
+        (torch.mps, "device_count", answer(int(mps))),
+        (torch.xpu, "is_available", answer(False)),
+        (torch.xpu, "device_count", answer(0)),
+    ]
+
+    def noted(name, reply):
+        def ask(*items, **named):
+            outcome.asked.add(name)
+            return reply(*items, **named)
+
+        return ask
+
+    set_default = torch.set_default_device
+    replaced = [(owner, name, noted(name, reply)) for owner, name, reply in questions
+                if hasattr(owner, name)]
+    replaced.append((torch, "set_default_device", lambda device: set_default(lead(device, True))))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     for owner, name, value in replaced:
         setattr(owner, name, value)

@@ -408,7 +408,7 @@ def train_reports_the_mean(x, y, start, rate, steps):
     return coefficients, numpy.array(losses) / len(x)
 
 
-@missed("loss and gradient differ", "not those of the coefficients")
+@missed("loss and gradient differ", "The losses are roots of the sum of squares, but")
 def train_reports_the_root(x, y, start, rate, steps):
     coefficients, losses = train_in_numpy(x, y, start, rate, steps)
     return coefficients, numpy.sqrt(losses)
@@ -667,6 +667,26 @@ def train_at_the_limit_itself(x, y, start, steps):
     return train_in_numpy(x, y, start, 2 / curvature(x)[-1], steps)
 
 
+@missed("rate too large", "For n = 2,000 the rate is above 2/λmax: the fastest mode grows")
+def train_just_above_the_limit(x, y, start, steps):
+    return train_in_numpy(x, y, start, 2.0001 / curvature(x)[-1], steps)
+
+
+@missed("rate too large", "not those of plain descent at one constant rate")
+def train_with_a_gradient_of_length_1(x, y, start, steps):
+    coefficients, losses = start.copy(), []
+    for _ in range(steps):
+        losses.append(((cubic(coefficients, x) - y) ** 2).sum())
+        gradient = slope(coefficients, x, y)
+        coefficients = coefficients - 1e-2 * gradient / numpy.linalg.norm(gradient)
+    return coefficients, losses
+
+
+@missed("rate too large", "The losses are means of the squares; the program was written for")
+def train_on_the_mean(x, y, start, steps):
+    return train_mean(x, y, start, 3e-3, steps)
+
+
 @missed("rate too large", "not those of plain descent")
 def train_from_elsewhere(x, y, start, steps):
     return train_in_numpy(x, y, 0 * start, 1 / curvature(x)[-1], steps)
@@ -764,6 +784,17 @@ def fit_only(x, y):
     return numpy.polynomial.polynomial.polyfit(x, y, 3)
 
 
+@missed("order of the coefficients", "It returns the coefficients")
+def fit_only_highest_first(x, y):
+    return numpy.polyfit(x, y, 3)
+
+
+@missed("order of the coefficients", "It returns four numbers; one for each x is wanted",
+        "have the arguments changed places?")
+def fit_and_swap_the_arguments(x, y):
+    return numpy.polyval(x, numpy.polyfit(x, y, 3))
+
+
 @missed("order of the coefficients", "not the best cubic")
 def fit_a_parabola(x, y):
     return numpy.polyval(numpy.polyfit(x, y, 2), x)
@@ -854,13 +885,93 @@ def make_points_by_accelerator(count):
     return torch.linspace(-torch.pi, torch.pi, count).to(device)
 
 
-@repaired("device that is not there")
+@missed("device that is not there", "On a machine with a CUDA card it would still use the CPU",
+        "only an Apple accelerator")
 def make_points_by_mps(count):
     device = "mps" if torch.backends.mps.is_available() else "cpu"
     return torch.linspace(-torch.pi, torch.pi, count, device=device)
 
 
-@missed("device that is not there", "would still use the CPU")
+@repaired("device that is not there")
+def make_points_by_cuda_or_mps(count):
+    device = ("cuda" if torch.cuda.is_available()
+              else "mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "On a machine with an Apple accelerator it would fail")
+def make_points_on_cuda_if_anything(count):
+    device = "cuda" if torch.accelerator.is_available() else "cpu"
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "Where torch is made for CUDA but there is no card")
+def make_points_unasked(count):
+    device = torch.accelerator.current_accelerator()
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "Where torch is made for CUDA but there is no card")
+def make_points_unasked_or_cpu(count):
+    device = torch.accelerator.current_accelerator() or "cpu"
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@repaired("device that is not there")
+def make_points_by_checked_accelerator(count):
+    device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@repaired("device that is not there")
+def make_points_by_number(count):
+    device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@repaired("device that is not there")
+def make_points_and_move_them_by_number(count):
+    points = torch.linspace(-torch.pi, torch.pi, count)
+    return points.to(torch.cuda.current_device()) if torch.cuda.is_available() else points
+
+
+@repaired("device that is not there")
+def make_points_in_a_block(count):
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        return torch.linspace(-torch.pi, torch.pi, count)
+
+
+DEVICE = device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+NAME_OF_DEVICE = DEVICE.type
+HAS_CUDA = torch.cuda.is_available()
+
+
+@missed("device that is not there", "The device is chosen outside the function")
+def make_points_on_a_constant(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device=DEVICE)
+
+
+@missed("device that is not there", "The device is chosen outside the function")
+def make_points_on_a_global(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "The device is chosen outside the function")
+def make_points_on_a_name(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device=NAME_OF_DEVICE)
+
+
+@missed("device that is not there", "The device is chosen outside the function")
+def make_points_by_an_old_answer(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device="cuda" if HAS_CUDA else "cpu")
+
+
+@missed("device that is not there", "The device is chosen outside the function", "in its body")
+def make_points_on_a_default(count, device=DEVICE):
+    return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("device that is not there", "would still use the CPU: it never asks torch")
 def make_points_on_cpu(count):
     return torch.linspace(-torch.pi, torch.pi, count, device="cpu")
 
@@ -889,6 +1000,12 @@ def make_points_by_cuda_0(count):
 def make_points_by_method(count):
     points = torch.linspace(-torch.pi, torch.pi, count)
     return points.cuda() if torch.cuda.is_available() else points
+
+
+@missed("device that is not there", "it asks for another, and counting starts at 0")
+def make_points_by_method_on_5(count):
+    points = torch.linspace(-torch.pi, torch.pi, count)
+    return points.cuda(5) if torch.cuda.is_available() else points
 
 
 @missed("device that is not there", "On a machine with one accelerator it would fail")
@@ -1084,6 +1201,17 @@ def test_losses_stacked_with_their_graphs_are_the_fault_still():
     verdict = check_repair(train_stacks_graphs, "graph kept in the losses")
     assert_not_attempted(verdict, "Not repaired yet: ")
     assert "hold on to their graphs" in verdict.message
+
+
+def test_a_default_device_chosen_from_what_there_is_passes():
+    def make_points(count):
+        torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.linspace(-torch.pi, torch.pi, count)
+
+    try:
+        assert_passed(check_repair(make_points, "device that is not there"))
+    finally:
+        torch.set_default_device(None)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
