@@ -62,7 +62,7 @@ class _Stage:
         self._draw_losses(loss_axes, still, earlier)
         self._draw_modes(mode_axes, still, reveal_limit)
         self._frame = Frame(figure, [self._curve, self._gone, self._losses, self._dot,
-                                     self._rate, *self._factors],
+                                     self._rate, *self._factors, *self._labels],
                             colours=(FIT, GUESS, *_MODES, "black"))
 
     def _draw_fit(self, axes, target):
@@ -103,7 +103,7 @@ class _Stage:
         axes.legend(fontsize=10, loc="upper right")
 
     def _draw_modes(self, axes, still, reveal_limit):
-        limit = still.limit
+        limit, self._labels = still.limit, []
         top = 1.8
         low, high = (1e-5, 1.0) if limit is None else (limit / 300, limit * 4)
         axes.set_xscale("log")
@@ -120,8 +120,10 @@ class _Stage:
                 axes.plot(rates, factors[:, mode], color=_MODES[mode], linestyle=STYLES[mode],
                           linewidth=2, label=f"λ = {_curvature(eigenvalue)}")
             axes.axvline(limit, color="black", linestyle=":", linewidth=2)
-            axes.text(limit * 0.9, top * 0.98, f"limit {rate_text(limit)}", fontsize=11, ha="right",
-                      va="top")
+            # In front of the line of the rate, which would strike it through.
+            self._labels.append(axes.text(
+                limit * 0.9, top * 0.98, f"limit {rate_text(limit)}", fontsize=11, ha="right",
+                va="top", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5}))
         else:
             for mode, eigenvalue in enumerate(still.problem.eigenvalues):
                 axes.plot([], [], color=_MODES[mode], marker="o", linestyle="",

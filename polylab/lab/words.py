@@ -7,7 +7,7 @@ import numpy
 from polylab.descent import NEAR, rate_text
 
 OUTCOME_MEANINGS = {
-    "converges": "it does neither of these, and the loss ends within 1 % of the best possible",
+    "converges": "neither swings nor grows, and ends within 1 % of the best possible loss",
     "crawls": "on its way, but too slow for this number of steps",
     "oscillates": "a mode of plain descent, or the loss of the others, swings, wherever it ends",
     "diverges": "a mode, or the loss of RMSprop and Adam, grows to the end",
