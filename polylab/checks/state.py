@@ -78,6 +78,8 @@ def _undo_settings():
     torch = sys.modules.get("torch")
     if torch is not None:
         generators.append((torch.get_rng_state, torch.set_rng_state))
+        # Always put back: a "cpu" that was set by name reads like the one before.
+        generators.append((_default_device, _reset_default_device))
         if torch.cuda.is_initialized():
             generators.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
         settings += [
@@ -86,7 +88,6 @@ def _undo_settings():
             (torch.get_num_threads, torch.set_num_threads),
             (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
             (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-            (_default_device, _reset_default_device),
         ]
     return [
         *(_undo_generator(get, put) for get, put in generators),

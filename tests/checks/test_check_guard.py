@@ -515,6 +515,17 @@ def asks_for_a_device_that_is_not_there(coefficients, x, y):
     return numpy.zeros(4)
 
 
+def names_the_cpu(coefficients, x, y):
+    torch.set_default_device("cpu")
+    return numpy.zeros(4)
+
+
+def test_a_default_device_set_to_the_cpu_by_name_leaves_no_trace():
+    before = torch.overrides._get_current_function_mode_stack()
+    assert_refused(check_gradient(names_the_cpu), "the same four numbers")
+    assert torch.overrides._get_current_function_mode_stack() == before
+
+
 def test_a_default_device_that_this_machine_lacks_is_put_back():
     assert_refused(check_gradient(asks_for_a_device_that_is_not_there), "the same four numbers")
     assert torch.zeros(2).device.type == "cpu"
