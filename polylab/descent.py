@@ -364,15 +364,6 @@ class Trajectory:
         return self._public(factors)
 
     @property
-    def dominant_mode(self):
-        """Index of the mode with the factor of largest size: the last to settle, or to explode.
-
-        An int, or an array of shape (r,). Of several equal ones, the slowest.
-        """
-        dominant = abs(self.factors).argmax(-1)
-        return dominant if self._many else int(dominant)
-
-    @property
     def largest_stable_rate(self):
         """The rate above which this optimiser diverges on this problem, a float.
 
