@@ -106,7 +106,8 @@ class Server:
 
     def connection_file(self, notebook):
         """Return the file that tells how to reach the kernel of an open notebook."""
-        with urllib.request.urlopen(f"{self.address}/api/sessions?token={TOKEN}") as answer:
+        sessions = f"{self.address}/api/sessions?token={TOKEN}"
+        with urllib.request.urlopen(sessions, timeout=PATIENCE) as answer:
             kernel = {entry["path"]: entry["kernel"]["id"] for entry in json.load(answer)}[notebook]
         return self._folder / "runtime" / f"kernel-{kernel}.json"
 
