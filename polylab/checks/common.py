@@ -18,6 +18,8 @@ from polylab.checks.state import untouched_by
 from polylab.checks.values import describe
 from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
 
+ONE_DATA_SET = "which number or formula in the code belongs to one data set only?"
+
 
 def checker(judge):
     """Turn a function that raises `Refusal` into a checker that returns a `Verdict`.

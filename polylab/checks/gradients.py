@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 
 from polylab.checks.common import (
+    ONE_DATA_SET,
     call_twice,
     checker,
     constants_sentence,
@@ -173,7 +174,7 @@ def _diagnose(answer, trials, given, wanted, scales, correct, loss):
                     for trial, fine in zip(trials, correct, strict=True) if trial.n in good + bad):
         raise Refusal(f"It is right for n = {_list(good)}.", f"It is wrong for n = {_list(bad)}"
                       f"{constants_sentence(answer)}.",
-                      "which number or formula in the code belongs to one data set only?")
+                      ONE_DATA_SET)
     if good:
         raise Refusal("On some data it is right.", "On other data it is wrong.",
                       "try it on points that are not evenly spaced or not symmetric about 0.")

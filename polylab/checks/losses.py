@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 
 from polylab.checks.common import (
+    ONE_DATA_SET,
     call_twice,
     checker,
     constants_sentence,
@@ -185,7 +186,7 @@ def _diagnose(answer, cases, given, correct, kind, library):
     if good and not set(good) & set(bad):
         raise Refusal(f"It is right for n = {', '.join(f'{g:,}' for g in good)}.",
                       f"It is wrong for other n{constants_sentence(answer)}.",
-                      "which number or formula in the code belongs to one data set only?")
+                      ONE_DATA_SET)
     ratios = [number / wanted(_residual(case)) for number, case in zip(given, cases, strict=True)]
     if numpy.ptp(ratios) <= 1e-3 * abs(ratios[0]):
         raise Refusal(SINGLE, f"It is {ratios[0]:.3g} times {name}.",

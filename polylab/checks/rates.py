@@ -43,11 +43,10 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.002):
     if not is_a(problem, LeastSquares):
         raise TypeError(f"problem must be a LeastSquares, got {describe(problem)}")
     rate = _read_rate(answer)
-    curvatures = _curvatures(problem)
-    slow, fast = float(curvatures[0]), float(curvatures[-1])
+    slow, fast = _extreme_curvatures(problem)
     if wanted == "stable":
         return _judge_stable(rate, 2 / fast, _points(problem))
-    target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
+    target = _wanted_rate(wanted, slow, fast)
     if abs(rate / target - 1) <= tolerance:
         what = "the limit of stability" if wanted == "largest stable" else "the best constant rate"
         return f"Right: {rate_text(rate)} is {what}."
@@ -60,9 +59,8 @@ _COURSE_POINTS = 2000
 
 def _course_rate(wanted):
     """Return the rate for the cubic on the points of the course."""
-    curvatures = _curvatures(LeastSquares(features(sine_samples()[0]), sine_samples()[1]))
-    slow, fast = float(curvatures[0]), float(curvatures[-1])
-    return 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
+    x, y = sine_samples()
+    return _wanted_rate(wanted, *_extreme_curvatures(LeastSquares(features(x), y)))
 
 
 def _read_rate(answer):
@@ -87,9 +85,14 @@ def _read_rate(answer):
     return rate
 
 
-def _curvatures(problem):
-    """Return the eigenvalues of the Hessian, smallest first, from the Hessian itself."""
-    return numpy.linalg.eigvalsh(problem.hessian)
+def _extreme_curvatures(problem):
+    """Return the smallest and the largest eigenvalue of the Hessian, from the Hessian itself."""
+    curvatures = numpy.linalg.eigvalsh(problem.hessian)
+    return float(curvatures[0]), float(curvatures[-1])
+
+
+def _wanted_rate(wanted, slow, fast):
+    return 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
 
 
 def _judge_stable(rate, limit, n):
@@ -143,7 +146,7 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
     else:
         known.insert(0, (2 / (slow + fast), "It is the best rate, which is a little below the "
                          "limit.", "at which rate does the fastest mode just not grow?"))
-    target = 2 / fast if wanted == "largest stable" else 2 / (slow + fast)
+    target = _wanted_rate(wanted, slow, fast)
     n = _points(problem)
     if n is not None:
         if n != _COURSE_POINTS and near(_course_rate(wanted) * _COURSE_POINTS / n):

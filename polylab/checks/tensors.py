@@ -139,7 +139,6 @@ def _dtype(inputs):
 def _try(answer, question, names, inputs):
     library = question.library or "numpy"
 
-
     def make():
         return tuple(to_library(value, library) if is_a(value, numpy.ndarray) else value
                      for value in inputs)

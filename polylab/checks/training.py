@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy
 
 from polylab.checks.common import (
+    ONE_DATA_SET,
     call_twice,
     checker,
     constants_sentence,
@@ -412,7 +413,7 @@ def _diagnose(answer, runs, paths, given, optimiser, library):
     if good and not {len(run.x) for run in runs if run not in good} & set(sizes):
         raise Refusal(f"It is right for n = {', '.join(f'{n:,}' for n in sizes)}.",
                       f"It is wrong for other n{constants_sentence(answer)}.",
-                      "which number or formula in the code belongs to one data set only?")
+                      ONE_DATA_SET)
     moved = [name for k, name in enumerate(NAMES)
              if all(_agree(right[k], numbers[k], run)
                     for right, numbers, run in zip(wanted, given, runs, strict=True))]

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy
 
 from polylab.descent import NEAR, rate_text
-from polylab.lab.experiment import REDUCTIONS, Experiment
-from polylab.lab.words import OPTIMISER_NAMES, START_NAMES, loss_text
+from polylab.lab.experiment import Experiment
+from polylab.lab.words import OPTIMISER_NAMES, REDUCTION_NAMES, START_NAMES, loss_text
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ class Challenge:
 
 def _named(choice):
     """Return a choice as the lists of the lab name it."""
-    return {**OPTIMISER_NAMES, **START_NAMES, **{name: f"{name} of squares" for name in REDUCTIONS}
-            }.get(choice, choice)
+    return {**OPTIMISER_NAMES, **START_NAMES, **REDUCTION_NAMES}.get(choice, choice)
 
 
 _PROBLEM = ("start", "target", "reduction")

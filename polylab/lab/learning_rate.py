@@ -13,6 +13,7 @@ from polylab.lab.run_picture import draw_run
 from polylab.lab.words import (
     OPTIMISER_NAMES,
     OUTCOME_MEANINGS,
+    REDUCTION_NAMES,
     START_NAMES,
     explain,
     loss_text,
@@ -136,7 +137,7 @@ class LearningRateLab(ipywidgets.VBox):
         self.seed = ipywidgets.BoundedIntText(
             value=0, min=0, max=9999, **_labelled("Seed", "Chooses the random start"))
         self.target = _dropdown("Target", TARGETS, "The curve that the cubic is fitted to")
-        self.reduction = _dropdown("Loss", {f"{name} of squares": name for name in REDUCTIONS},
+        self.reduction = _dropdown("Loss", {REDUCTION_NAMES[name]: name for name in REDUCTIONS},
                                    "Whether the squared errors are added or averaged")
         self._settings = (self.learning_rate, self.optimiser, self.momentum, self.basis,
                           self.steps, self.start, self.seed, self.target, self.reduction)

@@ -16,6 +16,7 @@ OUTCOME_MEANINGS = {
 
 OPTIMISER_NAMES = {"sgd": "plain descent", "momentum": "momentum (heavy ball)",
                    "rmsprop": "RMSprop", "adam": "Adam"}
+REDUCTION_NAMES = {"sum": "sum of squares", "mean": "mean of squares"}
 START_NAMES = {"common": "common start", "zeros": "zeros", "random": "random"}
 
 

@@ -489,7 +489,7 @@ def not_a_leaf(x, y, start, rate, steps):
     return optimiser
 
 
-def no_backward(x, y, start, rate, steps):
+def no_leaf_but_other_names_bound_anew(x, y, start, rate, steps):
     coefficients = start.clone()
     for n in range(steps):
         predicted = cubic(coefficients, x)
@@ -556,7 +556,7 @@ WRONG_TORCH = (
     ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=1e-3)),
      "do not depend on `rate`", "which argument tells the optimiser its rate?"),
     ("sgd", lambda x, y, s, r, n: (by_hand(x, y, s, r, n), [0.0] * n), "It returns a pair"),
-    ("sgd", no_backward, "not connected to any parameter"),
+    ("sgd", no_leaf_but_other_names_bound_anew, "not connected to any parameter"),
     ("sgd", never_a_leaf, "not connected to any parameter"),
     ("sgd", lambda x, y, s, r, n: s[:3], "three numbers; four are wanted"),
     ("momentum", with_optimiser(adam), "those of adam, not of momentum"),
