@@ -25,6 +25,7 @@ NEEDED = (
     ("array-api-compat", ">=1.9,<2", "one function for NumPy arrays and for tensors"),
     ("tqdm", ">=4.66,<5", "progress bars"),
     ("ipywidgets", ">=8.1,<9", "sliders and buttons"),
+    ("anywidget", ">=0.9.18,<1", "widgets that draw in the browser"),
     ("ipykernel", ">=6.29", "running the cells of a notebook"),
     ("jupyterlab", ">=4.2,<5", "showing the notebooks"),
 )
