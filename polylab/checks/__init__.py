@@ -2,29 +2,18 @@
 
 Each ``check_…`` takes the learner's own object, tries it on data that it makes itself, compares
 with an oracle found by another road, and returns a `Verdict`: ``passed`` and one to three plain
-sentences. Nothing outside the answer is changed, whatever the answer does. The files, in
-reading order:
+sentences. Nothing outside the answer is changed, whatever the answer does. To read on:
 
-verdict
-    What a checker says, and how it says no.
-reading
-    Reads the learner's code without running it.
-errors
-    Explains an error of the learner's code.
-state
-    What all cells share, and how to put it back.
-guard
-    Runs the learner's code, for a limited time and in silence.
-values
-    Reads what came back.
-common
-    What every checker does first and last.
-trials, slopes
-    The data of the tries, and the wrong gradients that learners write.
+engine
+    The room that runs and reads a learner's code; its first page tells how an answer travels
+    through it.
 losses, gradients, training, tensors, modules, functions, rates, repairs, project
-    One file per kind of answer.
+    One file per kind of answer. `losses` is the shortest: copy it to add one.
+slopes
+    The wrong gradients that learners write.
 """
 
+from polylab.checks.engine.verdict import Verdict
 from polylab.checks.functions import check_autograd_function
 from polylab.checks.gradients import check_gradient
 from polylab.checks.losses import check_loss
@@ -34,7 +23,6 @@ from polylab.checks.rates import check_learning_rate
 from polylab.checks.repairs import check_repair
 from polylab.checks.tensors import check_tensor
 from polylab.checks.training import check_training
-from polylab.checks.verdict import Verdict
 
 __all__ = [
     "Verdict",

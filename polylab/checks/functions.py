@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.checks.common import checker, require_choice, require_no_outside_data
-from polylab.checks.guard import call
-from polylab.checks.reading import is_a
-from polylab.checks.values import (
+from polylab.checks.engine.common import checker, require_choice, require_no_outside_data
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.values import (
     close,
     describe,
     read_numbers,
@@ -23,7 +23,7 @@ from polylab.checks.values import (
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.verdict import Refusal
 
 SHAPES = ((40,), (), (3, 5), (1,), (11,))
 

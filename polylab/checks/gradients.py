@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from polylab.checks.common import (
+from polylab.checks.engine.common import (
     ONE_DATA_SET,
     call_twice,
     checker,
@@ -14,9 +14,8 @@ from polylab.checks.common import (
     require_function,
     require_own_gradient,
 )
-from polylab.checks.slopes import NAMES, make_mistakes, slope, term_sizes
-from polylab.checks.trials import make_trials
-from polylab.checks.values import (
+from polylab.checks.engine.trials import make_trials
+from polylab.checks.engine.values import (
     close,
     read_numbers,
     require_finite,
@@ -26,7 +25,8 @@ from polylab.checks.values import (
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.verdict import Refusal
+from polylab.checks.slopes import NAMES, make_mistakes, slope, term_sizes
 from polylab.data import FIRST_GUESS
 from polylab.gradients import finite_difference_gradient, squared_error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from polylab.checks.common import (
+from polylab.checks.engine.common import (
     ONE_DATA_SET,
     call_twice,
     checker,
@@ -13,10 +13,10 @@ from polylab.checks.common import (
     require_choice,
     require_function,
 )
-from polylab.checks.guard import call
-from polylab.checks.reading import libraries_used
-from polylab.checks.trials import make_trials
-from polylab.checks.values import (
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import libraries_used
+from polylab.checks.engine.trials import make_trials
+from polylab.checks.engine.values import (
     close,
     read_numbers,
     require_finite,
@@ -25,7 +25,7 @@ from polylab.checks.values import (
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.verdict import Refusal
 
 # Every loss that a learner may compute, by name, from the residuals predicted − y. Each is
 # written with the norms of linear algebra, another road than a sum of squares.

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.checks.common import checker, require_choice, require_no_outside_data
-from polylab.checks.guard import call
-from polylab.checks.reading import is_a, members_of, modules_inside, own_classes
-from polylab.checks.values import (
+from polylab.checks.engine.common import checker, require_choice, require_no_outside_data
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import is_a, members_of, modules_inside, own_classes
+from polylab.checks.engine.values import (
     close,
     describe,
     read_numbers,
@@ -25,7 +25,7 @@ from polylab.checks.values import (
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.verdict import Refusal
 
 POINTS = (23, 7, 40)
 DRAWS = 600  # forward passes through a dynamic network; a third of them has sd 11.5

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy
 
-from polylab.checks.common import require_no_outside_data
-from polylab.checks.guard import call
-from polylab.checks.reading import blank_line, is_a
-from polylab.checks.state import untouched_by
-from polylab.checks.values import describe, read_numbers, require_finite, require_shape
-from polylab.checks.verdict import Refusal, Verdict, hand_back
+from polylab.checks.engine.common import require_no_outside_data
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import blank_line, is_a
+from polylab.checks.engine.state import untouched_by
+from polylab.checks.engine.values import describe, read_numbers, require_finite, require_shape
+from polylab.checks.engine.verdict import Refusal, Verdict, hand_back
 from polylab.descent import LeastSquares
 from polylab.gradients import finite_difference_gradient
 from polylab.polynomial import BASES, features

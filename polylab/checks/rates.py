@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy
 
-from polylab.checks.common import checker, require_choice
-from polylab.checks.reading import is_a
-from polylab.checks.values import describe, read_numbers
-from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.checks.engine.common import checker, require_choice
+from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.values import describe, read_numbers
+from polylab.checks.engine.verdict import NotAttempted, Refusal
 from polylab.data import sine_samples
 from polylab.descent import LeastSquares, rate_text
 from polylab.polynomial import features

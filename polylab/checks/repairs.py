@@ -11,23 +11,23 @@ from functools import partial
 
 import numpy
 
-from polylab.checks.common import call_twice, checker, require_choice, require_function
-from polylab.checks.errors import MISSING_DEVICE
-from polylab.checks.functions import judge_autograd_function
-from polylab.checks.guard import call
-from polylab.checks.modules import judge_module
-from polylab.checks.reading import own_functions
-from polylab.checks.slopes import powers
-from polylab.checks.training import judge_training, make_runs
-from polylab.checks.trials import make_trials
-from polylab.checks.values import (
+from polylab.checks.engine.common import call_twice, checker, require_choice, require_function
+from polylab.checks.engine.errors import MISSING_DEVICE
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import own_functions
+from polylab.checks.engine.trials import make_trials
+from polylab.checks.engine.values import (
     close,
     describe,
     read_numbers,
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.checks.engine.verdict import NotAttempted, Refusal
+from polylab.checks.functions import judge_autograd_function
+from polylab.checks.modules import judge_module
+from polylab.checks.slopes import powers
+from polylab.checks.training import judge_training, make_runs
 
 GROWTH_AT_TWICE_THE_LIMIT = 9.0  # of the loss at a step: (1 − ηλmax)² with ηλmax = 4
 RUN_AWAY = 1e3  # the last loss, as a multiple of the first

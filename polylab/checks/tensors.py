@@ -7,10 +7,16 @@ import sys
 
 import numpy
 
-from polylab.checks.common import call_twice, checker, is_or_are, require_choice, require_function
-from polylab.checks.guard import call
-from polylab.checks.reading import is_a
-from polylab.checks.values import (
+from polylab.checks.engine.common import (
+    call_twice,
+    checker,
+    is_or_are,
+    require_choice,
+    require_function,
+)
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.values import (
     TOLERANCE,
     Reading,
     describe,
@@ -20,7 +26,7 @@ from polylab.checks.values import (
     require_precision,
     to_library,
 )
-from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.checks.engine.verdict import NotAttempted, Refusal
 from polylab.tasks import TASKS
 
 SEEDS = 6

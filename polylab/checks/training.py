@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from polylab.checks.common import (
+from polylab.checks.engine.common import (
     ONE_DATA_SET,
     call_twice,
     checker,
@@ -16,8 +16,7 @@ from polylab.checks.common import (
     require_function,
     require_own_gradient,
 )
-from polylab.checks.slopes import NAMES, make_mistakes, powers, slope
-from polylab.checks.values import (
+from polylab.checks.engine.values import (
     TOLERANCE,
     close,
     describe,
@@ -28,7 +27,8 @@ from polylab.checks.values import (
     require_shape,
     to_library,
 )
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.verdict import Refusal
+from polylab.checks.slopes import NAMES, make_mistakes, powers, slope
 from polylab.data import FIRST_GUESS
 from polylab.descent import LeastSquares
 

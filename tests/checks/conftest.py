@@ -13,7 +13,7 @@ import numpy
 import pytest
 import torch
 
-import polylab.checks.guard
+import polylab.checks.engine.guard
 
 matplotlib.use("agg")
 
@@ -21,13 +21,13 @@ matplotlib.use("agg")
 @pytest.fixture
 def short_patience(monkeypatch):
     """Let code that never returns run for a moment instead of five seconds."""
-    monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.1)
+    monkeypatch.setattr(polylab.checks.engine.guard, "TIME_LIMIT", 0.1)
 
 
 @pytest.fixture
 def some_patience(monkeypatch):
     """Wait long enough for a right answer too, on a busy computer."""
-    monkeypatch.setattr(polylab.checks.guard, "TIME_LIMIT", 0.3)
+    monkeypatch.setattr(polylab.checks.engine.guard, "TIME_LIMIT", 0.3)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from polylab.checks import (
     check_tensor,
     check_training,
 )
-from polylab.checks.guard import call
+from polylab.checks.engine.guard import call
 from polylab.data import sine_samples
 from polylab.descent import LeastSquares
 from polylab.polynomial import features
@@ -481,31 +481,31 @@ def yes(*inputs, **named):
 def edits_polylab(coefficients, x, y):
     polylab.gradients.exact_gradient = polylab.gradients.finite_difference_gradient = yes
     polylab.checks.check_gradient = yes
-    polylab.checks.values.close.__code__ = yes.__code__
-    polylab.checks.values.close.__defaults__ = (1,)
-    polylab.checks.values.close = yes
+    polylab.checks.engine.values.close.__code__ = yes.__code__
+    polylab.checks.engine.values.close.__defaults__ = (1,)
+    polylab.checks.engine.values.close = yes
     polylab.checks.gradients.close = yes
     polylab.checks.gradients.new_name = yes
-    polylab.checks.verdict.Verdict.__bool__ = yes
-    polylab.checks.verdict.Verdict.extra = yes
+    polylab.checks.engine.verdict.Verdict.__bool__ = yes
+    polylab.checks.engine.verdict.Verdict.extra = yes
     polylab.checks.slopes.NAMES = ()
-    polylab.checks.values.TOLERANCE.update(float32=1e9, float64=1e9)
+    polylab.checks.engine.values.TOLERANCE.update(float32=1e9, float64=1e9)
     polylab.tasks.TASKS.clear()
-    del polylab.checks.values.require_shape
+    del polylab.checks.engine.values.require_shape
     return numpy.zeros(4)
 
 
 def test_editing_polylab_neither_passes_nor_lasts():
     before = {name: dict(vars(module)) for name, module in sys.modules.items()
               if name.startswith("polylab")}
-    code = polylab.checks.values.close.__code__
+    code = polylab.checks.engine.values.close.__code__
     assert_refused(check_gradient(edits_polylab), "the same four numbers")
     for name, names in before.items():
         assert vars(sys.modules[name]) == names
     assert polylab.tasks.TASKS
     assert not hasattr(Verdict, "extra")
-    assert polylab.checks.values.close.__code__ is code
-    assert polylab.checks.values.close.__defaults__ is None
+    assert polylab.checks.engine.values.close.__code__ is code
+    assert polylab.checks.engine.values.close.__defaults__ is None
     assert bool(Verdict(False, "no")) is False
     assert_refused(check_gradient(lambda c, x, y: -right(c, x, y)), "wrong sign")
 

@@ -71,8 +71,8 @@ def answer(coefficients, x, y):
 check_gradient(answer)
 """,
     "never returns": """
-import polylab.checks.guard
-polylab.checks.guard.TIME_LIMIT = 0.3
+import polylab.checks.engine.guard
+polylab.checks.engine.guard.TIME_LIMIT = 0.3
 
 def answer(coefficients, x, y):
     while True:

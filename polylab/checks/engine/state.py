@@ -13,7 +13,7 @@ import types
 
 import numpy
 
-from polylab.checks.reading import is_a, members_of, own_classes, own_functions
+from polylab.checks.engine.reading import is_a, members_of, own_classes, own_functions
 
 OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)

@@ -89,7 +89,7 @@ def _bare(member):
 
 LIBRARY_FOLDERS = (
     *{sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(pathlib.Path(__file__).parents[1]),
+    str(pathlib.Path(__file__).parents[2]),
     "<frozen",
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 
-from polylab.checks.guard import call
-from polylab.checks.reading import (
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import (
     blank_line,
     is_a,
     lone_blank_line,
@@ -14,9 +14,9 @@ from polylab.checks.reading import (
     outside_constants,
     outside_data,
 )
-from polylab.checks.state import untouched_by
-from polylab.checks.values import describe
-from polylab.checks.verdict import NotAttempted, Refusal, Verdict, hand_back
+from polylab.checks.engine.state import untouched_by
+from polylab.checks.engine.values import describe
+from polylab.checks.engine.verdict import NotAttempted, Refusal, Verdict, hand_back
 
 ONE_DATA_SET = "which number or formula in the code belongs to one data set only?"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from polylab.checks.reading import learner_line, rebound_names
-from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.checks.engine.reading import learner_line, rebound_names
+from polylab.checks.engine.verdict import NotAttempted, Refusal
 
 MISSING_DEVICE = "a device that this machine does not have"
 KNOWN_ERRORS = (

@@ -26,9 +26,9 @@ from itertools import count
 
 import numpy
 
-from polylab.checks.errors import explain_error
-from polylab.checks.state import untouched
-from polylab.checks.verdict import Refusal
+from polylab.checks.engine.errors import explain_error
+from polylab.checks.engine.state import untouched
+from polylab.checks.engine.verdict import Refusal
 
 TIME_LIMIT = 5.0  # seconds of computing for one call of the learner's code
 CROWDED = 3  # how many times longer a call may take on a computer that is busy otherwise

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.checks.reading import is_a
-from polylab.checks.verdict import NotAttempted, Refusal
+from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.verdict import NotAttempted, Refusal
 
 LARGEST = 20_000_000  # numbers; anything larger is refused before it is copied
 TOLERANCE = {"float64": 1e-9, "float32": 2e-5}  # relative to the size of the terms added up
