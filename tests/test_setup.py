@@ -382,10 +382,10 @@ class TestFailures:
         assert machine.make("setup-test").returncode == 0
 
 
-def table(row):
-    """Return the parts of those table rows of the README that a pattern describes."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"^\| {row} \|$", readme, re.MULTILINE)
+def table(name, row):
+    """Return the parts of those table rows of a text that a pattern describes."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(rf"^\| {row} \|$", text, re.MULTILINE)
 
 
 class TestCommands:
@@ -400,13 +400,14 @@ class TestCommands:
 
     def test_the_texts_name_only_targets_that_exist(self):
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        for name in ("README.md", "CONTRIBUTING.md"):
-            text = (ROOT / name).read_text(encoding="utf-8")
+        texts = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "site").glob("*.md")]
+        for path in texts:
+            text = path.read_text(encoding="utf-8")
             for target in re.findall(r"`make (\w+)|^    make (\w+)", text, re.MULTILINE):
                 assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), target
 
     def test_map_agrees_with_the_notebooks(self):
-        rows = table(r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
+        rows = table("README.md", r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
         start = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
         own_map = "\n".join(cell.source for cell in start.cells)
         assert [number for number, *_ in rows] == [f"{number:02}" for number in range(15)]
@@ -424,9 +425,9 @@ class TestCommands:
             assert f"| [{number} {title}]({path.name}) | {minutes} |" in own_map
 
     def test_sessions_add_up(self):
-        rows = table(r"\[(\d\d) .* \| (\d+) \| \d+")
+        rows = table("README.md", r"\[(\d\d) .* \| (\d+) \| \d+")
         minutes = {number: int(minutes) for number, minutes in rows}
-        sessions = table(r"\d \| ([\d, ]+) \| (\d+) \| .*?")
+        sessions = table("site/teachers.md", r"\d \| ([\d, ]+) \| (\d+) \| .*?")
         assert len(sessions) == 6
         for numbers, total in sessions:
             assert sum(minutes[number] for number in numbers.split(", ")) == int(total)
