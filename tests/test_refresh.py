@@ -158,6 +158,8 @@ def test_metadata_is_reduced_to_what_lasts(refresh):
         new_code_cell("3", metadata={"tags": ["question"]}),
         new_code_cell("4", metadata={"tags": ["solution"]}),
         new_markdown_cell("5", metadata={"tags": ["solution"]}),
+        new_code_cell("6", metadata={"tags": ["promise"]}),
+        new_code_cell("7", metadata={"tags": ["solution", "promise"]}),
     ]
     notebook = new_notebook(cells=cells, metadata={"jupytext": {}, "widgets": {}, "title": "x"})
     refresh.normalise(notebook)
@@ -167,6 +169,8 @@ def test_metadata_is_reduced_to_what_lasts(refresh):
         {"tags": ["question"], "jupyter": {"source_hidden": True}},
         {"tags": ["solution"], "jupyter": hidden},
         {"tags": ["solution"], "jupyter": {"source_hidden": True}},
+        {"tags": ["promise"], "jupyter": {"source_hidden": True}},
+        {"tags": ["solution", "promise"], "jupyter": hidden},
     ]
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata.kernelspec.name == "python3"

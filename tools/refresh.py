@@ -36,8 +36,9 @@ ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 # What JupyterLab hides until the learner opens it, by tag.
 HIDDEN = {
-    "question": {"source_hidden": True},
-    "solution": {"source_hidden": True, "outputs_hidden": True},
+    "question": ("source_hidden",),
+    "promise": ("source_hidden",),
+    "solution": ("source_hidden", "outputs_hidden"),
 }
 
 
@@ -186,13 +187,10 @@ def normalise(notebook):
 def lasting_metadata(cell):
     """Return the tags of a cell and what they say about hiding it."""
     metadata = {"tags": list(tags(cell))} if tags(cell) else {}
-    for tag in tags(cell):
-        if tag in HIDDEN:
-            hidden = dict(HIDDEN[tag])
-            if cell.cell_type == "markdown":
-                hidden.pop("outputs_hidden", None)
-            metadata["jupyter"] = hidden
-    return metadata
+    hidden = {key: True for tag in tags(cell) for key in HIDDEN.get(tag, ())}
+    if cell.cell_type == "markdown":
+        hidden.pop("outputs_hidden", None)
+    return metadata | ({"jupyter": hidden} if hidden else {})
 
 
 def one_mark(name):

@@ -4,8 +4,8 @@ nbval runs the cells again and compares what they print. It does not compare pic
 not compare a cell that was stored without a count, and it does not read prose. Each rule below
 is a function from a lesson to a list of findings, one sentence each; an empty list is a pass.
 
-``RULES_FOR_ALL`` hold in all fifteen notebooks, ``RULES_FOR_LESSONS`` in 00 to 12: the last two
-notebooks are all practice and have an anatomy of their own.
+``RULES_FOR_ALL`` hold in every notebook, ``RULES_FOR_LESSONS`` in all but 13 and 14: these two are
+all practice and have an anatomy of their own.
 """
 
 import ast
@@ -36,15 +36,19 @@ COURSE = (
     "13_repair_broken_training_loops",
     "14_fit_your_own_function",
 )
-PRACTICE = COURSE[13:]
+PRACTICE = COURSE[13:15]
+# Notebooks whose promises are not folded yet; see RULES_FOR_FOLDED. To be empty, then to go.
+NOT_FOLDED_YET = {*COURSE}
 
 TAGS = {
-    "exercise", "check", "question", "answers", "solution",
+    "exercise", "check", "question", "answers", "solution", "promise",
     "raises-exception", "nbval-ignore-output",
 }
 CELL_METADATA = {"tags", "jupyter", "code_fingerprint", "nbgrader"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 LONGEST_CELL = 20  # lines
+LONGEST_LINE = 79  # columns: what a laptop's page shows without cutting it off
+MOST_CHECKS = 0.05  # of the lesson's lines in sight, assertions of shapes not counted
 MOST_DECIMALS = 6
 # How the verdict of a checker begins.
 UNTRIED, PASSED = ("Not attempted yet:", "Not repaired yet:"), "Right:"
@@ -131,6 +135,16 @@ class Lesson:
                 end = min(ends, default=len(self.cells))
                 found.append((heading, self.cells[heading.index : end]))
         return [(heading, cells) for heading, cells in found if self.before_answers(heading.index)]
+
+    @cached_property
+    def in_sight(self):
+        """The code of the lesson itself that a reader sees: no answers, no folded cells."""
+        apart = {"exercise", "check", "question", "solution", "promise"}
+        return [cell for _, cell in self.code if not apart.intersection(tags(cell))]
+
+    def below(self, index):
+        """Return a list of the one cell directly below, or an empty list."""
+        return self.notebook.cells[index + 1 : index + 2]
 
     def before_answers(self, index):
         return index < self.start_of("Answers")
@@ -363,6 +377,131 @@ def figures_are_read(lesson):
                 after = after[1:]
             if not after or after[0].cell_type != "markdown" or after[0].source.startswith("#"):
                 found.append(f"{at(index)} draws a figure; say below it what to notice.")
+    return found
+
+
+# --- Promises -----------------------------------------------------------------------------
+
+
+def figures_have_a_promise(lesson):
+    """nbval does not compare pictures: a folded cell directly below asserts their numbers."""
+    return [
+        f"{at(index)} draws a figure; a cell tagged promise must stand directly below it."
+        for index, cell in lesson.code
+        if has_figure(cell) and not any("promise" in tags(c) for c in lesson.below(index))
+    ]
+
+
+def promises_are_folded(lesson):
+    return [
+        f"{at(index)} is a promise and its source must be hidden."
+        for index, cell in lesson.tagged("promise")
+        if not cell.metadata.get("jupyter", {}).get("source_hidden")
+    ]
+
+
+def promises_keep_to_themselves(lesson):
+    """A promise asserts something about the cell above, in silence, and leaves nothing behind."""
+    found = []
+    for index, cell in lesson.tagged("promise"):
+        if index == 0 or lesson.notebook.cells[index - 1].cell_type != "code":
+            found.append(f"{at(index)} is a promise and must stand below the code it is about.")
+        if not has_assertion(cell):
+            found.append(f"{at(index)} is a promise and must assert something.")
+        if cell.outputs:
+            found.append(f"{at(index)} is a promise and must print nothing.")
+        open_names = sorted(name for name in names_set(cell) if not name.startswith("_"))
+        if open_names:
+            found.append(f"{at(index)} is a promise; its names must begin with _: {open_names}.")
+        later = [(i, c) for i, c in lesson.code if i > index]
+        found += [
+            f"{at(i)} uses {sorted(used)}, which the promise in {at(index)} sets."
+            for i, c in later
+            if (used := names_set(cell) & (names_read(c) - names_set(c)))
+        ]
+    return found
+
+
+def names_set(cell):
+    """Return the names that a cell leaves in the notebook's memory."""
+    found, rest = set(), list(syntax(cell).body)
+    own_scope = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    while rest:
+        node = rest.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            found.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif not isinstance(node, own_scope):
+            rest += ast.iter_child_nodes(node)
+    return found - {"_"}
+
+
+def names_read(cell):
+    names = (node for node in ast.walk(syntax(cell)) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)}
+
+
+def checks_are_few(lesson):
+    """A learner who wants to see how a figure is made reads two lines, not six."""
+    lines = sum(len(lines_of(cell)) for cell in lesson.in_sight)
+    checks = [number for cell in lesson.in_sight for number in lines_of(cell) & checked(cell)]
+    if len(checks) <= MOST_CHECKS * lines:
+        return []
+    return [
+        f"{len(checks)} of the lesson's {lines} lines are checks, at most {MOST_CHECKS:.0%} may "
+        "be: move what promises a figure or a stored number into a cell tagged promise."
+    ]
+
+
+def lines_of(cell):
+    """Return the numbers of the lines of a cell that are not empty."""
+    return {number for number, line in enumerate(cell.source.splitlines(), 1) if line.strip()}
+
+
+def checked(cell):
+    """Return the numbers of the lines that check something other than a shape."""
+    found = set()
+    for node in ast.walk(syntax(cell)):
+        asserts = isinstance(node, ast.Assert) and not tells_shapes(node.test)
+        name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        if asserts or name.rpartition(".")[2].startswith("assert_"):
+            found |= set(range(node.lineno, node.end_lineno + 1))
+    return found
+
+
+def tells_shapes(test):
+    """Is a condition about shapes alone, as in ``x.shape == (n,) and y.ndim == 1``?"""
+    parts = test.values if isinstance(test, ast.BoolOp) else [test]
+    return all(
+        any(isinstance(n, ast.Attribute) and n.attr in ("shape", "ndim") for n in ast.walk(part))
+        for part in parts
+    )
+
+
+def lines_fit_a_page(lesson):
+    return [
+        f"{at(index)}, line {number}: must have at most {LONGEST_LINE} columns, has {len(line)}."
+        for index, cell in lesson.code
+        for number, line in enumerate(cell.source.splitlines(), 1)
+        if len(line) > LONGEST_LINE
+    ]
+
+
+def nothing_is_discarded_in_vain(lesson):
+    """Only the value of a cell's last line is shown, so only there can ``_ =`` do anything."""
+    found = []
+    for index, cell in lesson.code:
+        tree = syntax(cell)
+        found += [
+            f"{at(index)}, line {node.lineno}: '_ =' does nothing unless it is the last line."
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and [ast.unparse(target) for target in node.targets] == ["_"]
+            and node is not tree.body[-1]
+        ]
     return found
 
 
@@ -750,6 +889,8 @@ RULES_FOR_ALL = (
     ignored_outputs_have_a_reason,
     figures_are_asserted,
     figures_are_read,
+    promises_are_folded,
+    promises_keep_to_themselves,
     code_is_python,
     cells_are_short,
     no_trailing_semicolon,
@@ -778,8 +919,15 @@ RULES_FOR_LESSONS = (
     exercises_ship_unattempted,
     exercises_are_answered,
 )
+RULES_FOR_FOLDED = (
+    figures_have_a_promise,
+    checks_are_few,
+    lines_fit_a_page,
+    nothing_is_discarded_in_vain,
+)
 
 
 def rules_for(name):
     """Return the rules that hold for the notebook of this name."""
-    return RULES_FOR_ALL if name in PRACTICE else RULES_FOR_ALL + RULES_FOR_LESSONS
+    rules = RULES_FOR_ALL if name in PRACTICE else RULES_FOR_ALL + RULES_FOR_LESSONS
+    return rules if name in NOT_FOLDED_YET else rules + RULES_FOR_FOLDED

@@ -105,7 +105,8 @@ def sound_notebook():
         code("clock", "print('2 s')", printed("2 s\n"), tags=["nbval-ignore-output"]),
         code("fails", "x", failure(), tags=["raises-exception"]),
         code("plot", "fig, ax = plt.subplots()", shown({"image/png": "iVBORw0="})),
-        code("proof", "assert loss == 8.8172"),
+        code("proof", "_all = [loss]\nassert _all == [8.8172]", tags=["promise"],
+             hidden=["source_hidden"]),
         text("read", "The curve falls."),
         text("questions", "## Check yourself"),
         *[question(number) for number in (1, 2, 3)],
@@ -263,14 +264,67 @@ FAULTS = [
     ("announced error missing", store("fails"), "errors_are_announced"),
     ("ignored for no reason", edit("slow", "differs at", "is of"), "ignored_outputs_have_a_reason"),
     ("reason not beside it", move("clock", "plot"), "ignored_outputs_have_a_reason"),
-    ("figure without an assert", write("proof", "loss"), "figures_are_asserted figures_are_read"),
+    (
+        "figure without an assert",
+        write("proof", "loss"),
+        "figures_are_asserted figures_are_read promises_keep_to_themselves",
+    ),
     (
         "assert that cannot fail",
         write("proof", "assert 1"),
-        "figures_are_asserted figures_are_read",
+        "figures_are_asserted figures_are_read promises_keep_to_themselves",
     ),
     ("figure without a sentence", drop("read"), "figures_are_read"),
     ("sentence too far away", insert(code("new", "loss"), "read"), "figures_are_read"),
+    # Promises.
+    (
+        "figure without a promise",
+        drop("proof"),
+        "figures_are_asserted figures_have_a_promise",
+    ),
+    (
+        "promise of something else",
+        insert(text("new", "The curve:"), "proof"),
+        "figures_have_a_promise promises_keep_to_themselves",
+    ),
+    ("promise not folded", set_metadata("proof", jupyter={}), "promises_are_folded"),
+    (
+        "promise not tagged",
+        set_tags("proof"),
+        "figures_have_a_promise checks_are_few",
+    ),
+    ("promise prints", store("proof", printed("kept\n")), "promises_keep_to_themselves"),
+    ("promise sets a name", edit("proof", "_all", "all_losses"), "promises_keep_to_themselves"),
+    (
+        "promise imports a name",
+        edit("proof", "_all = [", "import numpy\n_all = ["),
+        "promises_keep_to_themselves",
+    ),
+    (
+        "promise defines a function",
+        edit("proof", "_all = [", "def near():\n    pass\n_all = ["),
+        "promises_keep_to_themselves",
+    ),
+    ("promise is used", insert(code("new", "print(_all)"), "read"),
+     "promises_keep_to_themselves figures_are_read"),
+    ("check in sight", write("walk", "loss = 8.8172\nassert loss\nprint(loss)"), "checks_are_few"),
+    (
+        "check by a function in sight",
+        write("walk", "loss = 8.8172\nnp.testing.assert_allclose(\n    loss, loss)"),
+        "checks_are_few",
+    ),
+    (
+        "check beside a shape",
+        write("walk", "loss = 8.8172\nassert loss.shape == () and loss < 9"),
+        "checks_are_few",
+    ),
+    ("80 columns", write("walk", f"loss = 1  # {'n' * 68}"), "lines_fit_a_page"),
+    ("discarded in vain", write("walk", "_ = loss\nloss"), "nothing_is_discarded_in_vain"),
+    (
+        "discarded in a loop",
+        write("walk", "for _n in (1, 2):\n    _ = loss"),
+        "nothing_is_discarded_in_vain",
+    ),
     # Code.
     ("magic", write("walk", "%time loss = 8"), "code_is_python"),
     ("21 lines", write("walk", "loss = 1\n" * 21), "cells_are_short"),
@@ -393,6 +447,9 @@ FAULTS = [
 ]
 
 
+EVERY_RULE = guard.RULES_FOR_ALL + guard.RULES_FOR_LESSONS + guard.RULES_FOR_FOLDED
+
+
 def lesson(notebook, folder, name="03_descend_with_numpy"):
     """Store a notebook between its neighbours and read it back."""
     for neighbour in ("00_start_here", "02_pose_the_problem", "04_move_to_torch"):
@@ -404,8 +461,7 @@ def lesson(notebook, folder, name="03_descend_with_numpy"):
 
 
 def caught_by(read_lesson):
-    rules = guard.RULES_FOR_ALL + guard.RULES_FOR_LESSONS
-    return {rule.__name__ for rule in rules if rule(read_lesson)}
+    return {rule.__name__ for rule in EVERY_RULE if rule(read_lesson)}
 
 
 def test_sound_lesson_passes(tmp_path):
@@ -429,12 +485,28 @@ def test_file_that_is_not_on_the_map_is_caught(tmp_path):
 
 def test_every_rule_has_caught_a_fault():
     proven = {"is_on_the_map"}.union(*(row[2].split() for row in FAULTS))
-    rules = guard.RULES_FOR_ALL + guard.RULES_FOR_LESSONS
-    assert proven == {rule.__name__ for rule in rules}
+    assert proven == {rule.__name__ for rule in EVERY_RULE}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "loss = np.ones(())\nassert loss.shape == ()",
+        "assert x.shape == y.shape == (2000,) and z.ndim == 1",
+        "_ = plt.subplots()",
+        "def draw():\n    return 1",
+        f"loss = 1  # {'n' * 67}",
+    ],
+)
+def test_what_teaches_may_stay_in_sight(source, tmp_path):
+    notebook = sound_notebook()
+    write("walk", source)(notebook)
+    assert caught_by(lesson(notebook, tmp_path)) == set()
 
 
 def test_practice_notebook_needs_no_exercise_of_a_lesson():
-    assert set(guard.rules_for(guard.PRACTICE[0])) == set(guard.RULES_FOR_ALL)
+    rules = set(guard.rules_for(guard.PRACTICE[0]))
+    assert rules - set(guard.RULES_FOR_FOLDED) == set(guard.RULES_FOR_ALL)
 
 
 def test_finding_names_the_cell(tmp_path):
