@@ -17,6 +17,8 @@ errors
     Explains an error of the learner's code.
 values
     Reads what came back.
+diagnosis
+    Names a mistake, if it alone explains every try.
 verdict
     What a checker says, and how it says no.
 """
