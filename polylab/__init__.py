@@ -10,6 +10,8 @@ polynomial
     The model: evaluate it, write it out, find the best possible answer.
 gradients
     The loss, and two independent ways to compute its gradient.
+batches
+    Which points a training step looks at, drawn alike in every language.
 descent
     What a training run does, step by step, without running through the data.
 plots

@@ -3,7 +3,8 @@
 For a model that is linear in its coefficients the summed squared error is a quadratic bowl. Its
 shape is known once 2 XᵀX is known, a k × k matrix, so a run of any optimiser can be followed on
 k numbers instead of n points. Seen along the axes of the bowl (its eigenvectors), gradient
-descent is even simpler: each axis has its own recurrence, with a closed form.
+descent is even simpler: each axis is multiplied by a number of its own at every step. Only a run
+in mini-batches goes back to the points.
 """
 
 import itertools
@@ -14,9 +15,12 @@ from functools import cached_property
 import numpy
 
 from polylab.arrays import require_finite
+from polylab.batches import draw_batches, require_integer
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
+SCHEDULES = ("constant", "step", "cosine", "1/t")
 OUTCOMES = ("converges", "oscillates", "diverges", "crawls")
+ENDS = ("at the floor", "short of it", "gone")
 _DUST = 1e-9
 _ABOVE = 1 + 1e-9  # a rate so many times a limit is above it; nearer is rounding
 NEAR = 1.01
@@ -29,12 +33,11 @@ _DEFAULTS = {
     "rmsprop": {"alpha": 0.99, "eps": 1e-8},
     "adam": {"betas": (0.9, 0.999), "eps": 1e-8},
 }
-_LARGEST = float(numpy.finfo(numpy.float64).max)
 _SMALLEST = float(numpy.finfo(numpy.float64).tiny)
 
 
 class LeastSquares:
-    """A least-squares problem, summed up so that training never needs the data again.
+    """A least-squares problem, summed up so that only mini-batches need the data again.
 
     The loss is L(θ) = Σ (Xθ − y)², or that sum divided by n. Along the eigenvectors v_i of its
     Hessian it is a sum of separate parabolas: L(θ) = L* + ½ Σ λ_i z_i² with z_i = v_i · (θ − θ*).
@@ -112,6 +115,7 @@ class LeastSquares:
         largest = numpy.take_along_axis(directions, abs(directions).argmax(0)[None], 0)
         best = right.T @ ((left.T @ y) / singular)
         residual = y - features @ best
+        self._features, self._residual, self._divisor = features, residual, divisor
         self.reduction = reduction
         self.hessian = _frozen(2 * features.T @ features / divisor)
         self.optimum = _frozen(best)
@@ -198,8 +202,9 @@ class LeastSquares:
         require_finite("coefficients", coefficients)
         return (coefficients - self.optimum) @ self.hessian
 
-    def descend(self, start, rate, steps, optimiser="sgd", *,
-                momentum=None, alpha=None, betas=None, eps=None):
+    def descend(self, start, rate, steps, optimiser="sgd", *, momentum=None, alpha=None,
+                betas=None, eps=None, schedule="constant", warmup=0, batch=None,
+                replacement=False, seed=0):
         """Return what a training run would do, as a :class:`Trajectory`.
 
         Parameters
@@ -225,6 +230,19 @@ class LeastSquares:
         eps : float, optional
             For ``rmsprop`` and ``adam``: added to the root of the average, positive, 1e-8 if left
             out.
+        schedule : {"constant", "step", "cosine", "1/t"}
+            How the rate changes from step to step, see :func:`schedule_factors`.
+        warmup : int
+            In how many updates the rate rises to its full height, before the schedule begins.
+        batch : int, optional
+            How many points an update looks at, 1 to n; all of them if left out. For the sum of
+            squares the gradient of a batch of B points is multiplied by n/B, so that on average it
+            is the gradient of all points.
+        replacement : bool
+            Whether the points of a batch are drawn from all points each time. Else they are
+            shuffled and dealt out, epoch by epoch.
+        seed : int
+            Of the batches, 0 to 2³² − 1; see :func:`polylab.batches.draw_batches`.
 
         Returns
         -------
@@ -236,8 +254,8 @@ class LeastSquares:
         TypeError
             If an argument is of the wrong kind.
         ValueError
-            If a number is out of range, a shape does not fit, the optimiser is unknown, or it
-            does not use an argument that was given.
+            If a number is out of range, a shape does not fit, the optimiser or the schedule is
+            unknown, or the optimiser does not use an argument that was given.
         """
         start = _numbers("start", start)
         if start.shape != self.optimum.shape:
@@ -245,16 +263,22 @@ class LeastSquares:
         require_finite("start", start)
         if not math.isfinite(self.loss(start)):
             raise ValueError("start must have a finite loss, got one that overflows")
-        rate = _rates(rate)
-        if isinstance(steps, bool) or not isinstance(steps, numbers.Integral):
-            raise TypeError(f"steps must be an integer, got {type(steps).__name__} {steps!r}")
-        if steps < 0:
-            raise ValueError(f"steps must be at least 0, got {steps}")
         if optimiser not in OPTIMISERS:
             raise ValueError(f"optimiser must be one of {', '.join(OPTIMISERS)}, "
                              f"got {optimiser!r}")
+        require_integer("steps", steps, 0)
+        _require_schedule(schedule, steps, warmup)
+        points = len(self._features)
+        if batch is not None:
+            require_integer("batch", batch, 1, points)
+        if not isinstance(replacement, bool):
+            raise TypeError(f"replacement must be True or False, got {replacement!r}")
+        require_integer("seed", seed, 0, 2**32 - 1)
         given = {"momentum": momentum, "alpha": alpha, "betas": betas, "eps": eps}
-        return Trajectory(self, start, rate, int(steps), optimiser, _settings(optimiser, given))
+        return Trajectory(
+            self, start, _rates(rate), int(steps), optimiser, _settings(optimiser, given),
+            schedule, int(warmup), None if batch == points and not replacement else batch,
+            replacement, seed)
 
     def _coefficients(self, coefficients):
         coefficients = _numbers("coefficients", coefficients)
@@ -271,7 +295,7 @@ class Trajectory:
     """A training run, or one run per learning rate; made by :meth:`LeastSquares.descend`.
 
     Shapes are for one rate. When ``rate`` has shape (r,), every array has a first axis of
-    length r, one run per rate, and ``outcome`` is an array too.
+    length r, one run per rate, and ``swings`` and ``end`` are arrays too.
 
     A run that overflows holds ``inf`` from there on, never nan, and no warning is given.
 
@@ -289,15 +313,27 @@ class Trajectory:
         The update rule.
     settings : dict
         The rule's other numbers, under their names in torch.optim.
+    schedule, warmup : str and int
+        How the rate changes from step to step.
+    batch : int or None
+        How many points an update looks at; None if it is all of them.
+    replacement, seed : bool and int
+        How the batches are drawn.
     """
 
-    def __init__(self, problem, start, rate, steps, optimiser, settings):
+    def __init__(self, problem, start, rate, steps, optimiser, settings, schedule, warmup, batch,
+                 replacement, seed):
         self.problem = problem
         self.start = _frozen(start)
         self.rate = rate
         self.steps = steps
         self.optimiser = optimiser
         self.settings = settings
+        self.schedule = schedule
+        self.warmup = warmup
+        self.batch = batch
+        self.replacement = replacement
+        self.seed = seed
         self._rates = numpy.atleast_1d(rate)
         self._first_amplitudes = (start - problem.optimum) @ problem.eigenvectors
 
@@ -307,7 +343,8 @@ class Trajectory:
             return (f"Trajectory({self.optimiser}, {len(self._rates)} rates from "
                     f"{self._rates.min():.4g} to {self._rates.max():.4g}, {self.steps} steps)")
         return (f"Trajectory({self.optimiser}, rate {self.rate:.4g}, {self.steps} steps: "
-                f"{self.outcome}, loss {self.losses[0]:.6g} to {self.losses[-1]:.6g})")
+                f"{'it swings' if self.swings else 'nothing swings'}, {self.end}, "
+                f"loss {self.losses[0]:.6g} to {self.losses[-1]:.6g})")
 
     @cached_property
     def losses(self):
@@ -319,23 +356,20 @@ class Trajectory:
             losses[numpy.logical_or.accumulate(overflowed, axis=-1)] = numpy.inf
         return self._public(losses)
 
-    @cached_property
+    @property
     def amplitudes(self):
         """Distances z to the optimum along each eigenvector, shape (steps + 1, k)."""
-        with numpy.errstate(all="ignore"):
-            amplitudes = self._compute_amplitudes()
-        amplitudes[numpy.isnan(amplitudes)] = numpy.inf
-        return self._public(amplitudes)
+        return self._public(self._amplitudes)
 
     @cached_property
     def coefficients(self):
         """Coefficients, shape (steps + 1, k): before each update, and after them all."""
         problem = self.problem
         with numpy.errstate(all="ignore"):
-            if self._adaptive:
+            if not self._has_closed_form:
                 coefficients = self._offsets.transpose(2, 0, 1) + problem.optimum
             else:
-                amplitudes = self._compute_amplitudes()
+                amplitudes = self._amplitudes
                 coefficients = amplitudes @ problem.eigenvectors.T + problem.optimum
                 coefficients[~numpy.isfinite(amplitudes).all(-1)] = numpy.inf
         return self._public(coefficients)
@@ -343,6 +377,8 @@ class Trajectory:
     @property
     def factors(self):
         """What one step multiplies each mode by, shape (k,); a mode grows if its size is over 1.
+
+        At the full rate, whatever the schedule; in mini-batches on average.
 
         For ``sgd`` 1 − ηλ, real. For ``momentum`` the root of r² − (1 + m − ηλ) r + m that is
         larger in size, complex; where the two roots are a conjugate pair the mode swings, and the
@@ -357,7 +393,13 @@ class Trajectory:
         products = self._products
         if self.optimiser == "sgd":
             return self._public(1 - products)
-        middle, size, conjugate = _heavy_ball_roots(products, self.settings["momentum"])
+        # h ± √D, with 4 D = ((1 − √m)² − ηλ) ((1 + √m)² − ηλ): h² − m would cancel where the roots
+        # are nearly equal.
+        momentum = self.settings["momentum"]
+        low, high = (1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2
+        middle = (1 - products + momentum) / 2
+        size = numpy.sqrt(abs(low - products)) * numpy.sqrt(abs(high - products)) / 2
+        conjugate = (products > low) & (products < high)
         factors = numpy.empty(products.shape, dtype=numpy.complex128)
         factors.real = middle + numpy.where(conjugate, 0, numpy.where(middle < 0, -size, size))
         factors.imag = numpy.where(conjugate, size, 0)
@@ -365,9 +407,9 @@ class Trajectory:
 
     @property
     def largest_stable_rate(self):
-        """The rate above which this optimiser diverges on this problem, a float.
+        """The constant rate above which this optimiser diverges on this problem, a float.
 
-        2 / λmax for ``sgd``, 2 (1 + m) / λmax for ``momentum``.
+        On all points: 2 / λmax for ``sgd``, 2 (1 + m) / λmax for ``momentum``.
 
         Raises
         ------
@@ -408,6 +450,46 @@ class Trajectory:
         if self._many:
             return numpy.where(reached.any(-1), first, numpy.inf)
         return int(first) if reached.any() else math.inf
+
+    @cached_property
+    def swings(self):
+        """Whether anything swings, a bool; for an array of rates, one for each.
+
+        So it is when a mode overshoots and one can see it: its amplitude changes sign, and on the
+        other side of the lowest point it still adds more than 1 % of the floor to the loss. Plain
+        descent swings above 1 / λmax, while its loss never rises up to 2 / λmax.
+        """
+        floor = self.problem.floor
+        visible = self._level(NEAR, floor) - floor
+        with numpy.errstate(all="ignore"):
+            before, after = self._amplitudes[:, :-1], self._amplitudes[:, 1:]
+            heights = self.problem.eigenvalues / 2 * after**2
+            over = (before * after < 0) & (heights > visible) & numpy.isfinite(after)
+        return self._answer(over.any((1, 2)))
+
+    @cached_property
+    def end(self):
+        """Where the run ends, one of ``ENDS``; for an array of rates, one for each.
+
+        ``at the floor``
+            The last loss is within 1 % of the least possible one.
+        ``gone``
+            The last loss is above the first, or climbing to get there: the last step of ``sgd`` or
+            ``momentum`` was longer than its mode, one of ``is_present``, allows.
+        ``short of it``
+            Neither: the run is still on its way, or hops about above the floor.
+
+        For losses, "above" and "within" leave room for ``problem.rounding``. A rate is above a
+        limit if it is so by more than a billionth of it: what is nearer is rounding.
+        """
+        losses = numpy.atleast_2d(self.losses)
+        first, last = losses[:, 0], losses[:, -1]
+        gone = last > self._level(1, first)
+        if not self._adaptive and self.steps:
+            final = self._rates * schedule_factors(self.schedule, self.steps, self.warmup)[-1]
+            gone |= ((final[:, None] > _ABOVE * self._limits) & self.is_present).any(-1)
+        near = last <= self._level(NEAR, self.problem.floor)
+        return self._answer(numpy.select([gone, near], [ENDS[2], ENDS[0]], ENDS[1]))
 
     @cached_property
     def outcome(self):
@@ -473,6 +555,11 @@ class Trajectory:
         return self.optimiser in ("rmsprop", "adam")
 
     @property
+    def _has_closed_form(self):
+        return (self.optimiser, self.schedule, self.warmup, self.batch) == ("sgd", "constant", 0,
+                                                                            None)
+
+    @property
     def _limits(self):
         """The rate above which each mode grows, shape (k,)."""
         return 2 / self.problem.eigenvalues * (1 + self.settings.get("momentum", 0))
@@ -495,6 +582,9 @@ class Trajectory:
     def _public(self, array):
         return _frozen(array if self._many else array[0])
 
+    def _answer(self, answers):
+        return answers if self._many else answers[0].item()
+
     def _level(self, ratio, loss):
         with numpy.errstate(over="ignore"):
             return ratio * loss + self.problem.rounding
@@ -505,49 +595,102 @@ class Trajectory:
 
     def _compute_losses(self):
         problem, first = self.problem, self._first_amplitudes
-        if self.optimiser == "sgd":
+        if self._has_closed_form:
             present = first != 0
             weights = problem.eigenvalues[present] * first[present] ** 2 / 2
             factors = 1 - self._products[:, present]
             return problem.floor + _sum_of_powers(weights, factors**2, self.steps)
-        if self.optimiser == "momentum":
-            losses = numpy.full((len(self._rates), self.steps + 1), problem.floor)
-            for mode in range(len(first)):
-                amplitudes = self._heavy_ball_mode(mode, math.sqrt(problem.eigenvalues[mode] / 2))
-                losses += numpy.square(amplitudes, out=amplitudes)
-            return losses
         to_modes = problem.eigenvectors.T * numpy.sqrt(problem.eigenvalues / 2)[:, None]
         return problem.floor + ((to_modes @ self._offsets) ** 2).sum(1).T
 
-    def _compute_amplitudes(self):
-        if self._adaptive:
-            return self._offsets.transpose(2, 0, 1) @ self.problem.eigenvectors
-        mode = self._plain_mode if self.optimiser == "sgd" else self._heavy_ball_mode
-        return numpy.stack([mode(i) for i in range(len(self.start))], axis=-1)
-
-    def _plain_mode(self, mode):
-        first = self._first_amplitudes[mode]
-        factors = 1 - self._products[:, mode]
+    @cached_property
+    def _amplitudes(self):
+        """All amplitudes, shape (r, steps + 1, k)."""
+        first, factors = self._first_amplitudes, 1 - self._products
         factors = numpy.where(first == 0, 0, factors)  # what is absent stays so: 0 times inf is nan
-        return _sum_of_powers(first, factors[:, None], self.steps)
-
-    def _heavy_ball_mode(self, mode, scale=1):
-        first = scale * self._first_amplitudes[mode]
-        if first == 0:
-            return numpy.zeros((len(self._rates), self.steps + 1))
-        return _heavy_ball(first, self._products[:, mode], self.settings["momentum"], self.steps)
+        with numpy.errstate(all="ignore"):
+            if self._has_closed_form:
+                amplitudes = numpy.stack(
+                    [_sum_of_powers(first[mode], factors[:, mode, None], self.steps)
+                     for mode in range(len(first))], axis=-1)
+            else:
+                amplitudes = self._offsets.transpose(2, 0, 1) @ self.problem.eigenvectors
+        amplitudes[numpy.isnan(amplitudes)] = numpy.inf
+        return amplitudes
 
     @cached_property
     def _offsets(self):
-        """Distances θ − θ* of an adaptive run, shape (steps + 1, k, r)."""
-        rule = _rmsprop if self.optimiser == "rmsprop" else _adam
+        """Distances θ − θ* of a run that goes step by step, shape (steps + 1, k, r)."""
         offsets = numpy.empty((self.steps + 1, len(self.start), len(self._rates)))
         offsets[0] = (self.start - self.problem.optimum)[:, None]
+        factors = schedule_factors(self.schedule, self.steps, self.warmup)
+        rule = {"sgd": _heavy_ball, "momentum": _heavy_ball, "rmsprop": _rmsprop, "adam": _adam}
         with numpy.errstate(all="ignore"):
-            rule(offsets, self.problem.hessian, self._rates, **self.settings)
+            rule[self.optimiser](offsets, self._gradient(), self._rates * factors[:, None],
+                                 **self.settings)
         overflowed = ~numpy.isfinite(offsets).all(axis=1, keepdims=True)
         numpy.copyto(offsets, numpy.inf, where=numpy.logical_or.accumulate(overflowed))
         return offsets
+
+    def _gradient(self):
+        """Return the function that writes the gradient at an offset, for a step, into an array."""
+        problem = self.problem
+        if self.batch is None:
+            return lambda _step, offset, out: numpy.matmul(problem.hessian, offset, out=out)
+        points = len(problem._features)
+        batches = draw_batches(points, self.batch, self.steps, self.seed, self.replacement)
+        scale = 2 * points / self.batch / problem._divisor
+
+        def gradient(step, offset, out):
+            rows = problem._features[batches[step]]
+            errors = rows @ offset - problem._residual[batches[step]][:, None]
+            numpy.matmul(scale * rows.T, errors, out=out)
+
+        return gradient
+
+
+def schedule_factors(schedule, steps, warmup=0):
+    """Return what the learning rate is multiplied by at each update.
+
+    Parameters
+    ----------
+    schedule : {"constant", "step", "cosine", "1/t"}
+        With T updates after the warm-up, t = 0 … T − 1 of them made so far:
+        ``constant``: 1.
+        ``step``: 1, 0.1, 0.01, a third of T each, rounded up; torch's StepLR with gamma 0.1.
+        ``cosine``: (1 + cos(πt/T)) / 2, from 1 to nearly 0; torch's CosineAnnealingLR.
+        ``1/t``: 1 / (1 + 10 t/T), from 1 to nearly 1/11; a LambdaLR in torch.
+    steps : int
+        Number of updates, at least 0.
+    warmup : int
+        The first ``warmup`` updates, at most ``steps``, rise by equal parts: (t + 1)/(warmup + 1);
+        torch's LinearLR with start_factor 1/(warmup + 1), joined by SequentialLR.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps,), float64
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the schedule is unknown, or a number is not an integer or out of range.
+
+    References
+    ----------
+    Cosine: Loshchilov and Hutter, "SGDR", ICLR 2017. 1/t: Robbins and Monro, "A stochastic
+    approximation method", 1951.
+    """
+    require_integer("steps", steps, 0)
+    _require_schedule(schedule, steps, warmup)
+    left = steps - warmup
+    t = numpy.arange(left)
+    factors = {
+        "constant": lambda: numpy.ones(left),
+        "step": lambda: 0.1 ** (t // -(-left // 3)),
+        "cosine": lambda: (1 + numpy.cos(numpy.pi * t / left)) / 2,
+        "1/t": lambda: 1 / (1 + 10 * t / left),
+    }[schedule]() if left else numpy.ones(0)
+    return numpy.concatenate([numpy.arange(1, warmup + 1) / (warmup + 1), factors])
 
 
 def rate_text(rate, digits=4):
@@ -558,49 +701,64 @@ def rate_text(rate, digits=4):
     return f"{float(mantissa):.{digits}g}e{int(exponent)}"
 
 
-def _rmsprop(offsets, hessian, rates, alpha, eps):
-    """Fill in ``offsets[1:]`` by torch.optim.RMSprop: s ← α s + (1 − α) g², θ ← θ − η g/(√s + ε).
+# The rules fill in offsets[1:], of shape (k, r) each. ``gradient`` writes that of a step into an
+# array, ``rates`` holds one row per step.
+
+
+def _heavy_ball(offsets, gradient, rates, momentum=0.0):
+    """Follow torch.optim.SGD: v ← m v + g, θ ← θ − η v."""
+    slope, velocity = numpy.empty_like(offsets[0]), numpy.zeros_like(offsets[0])
+    for step, (before, after) in enumerate(itertools.pairwise(offsets)):
+        gradient(step, before, slope)
+        velocity *= momentum
+        velocity += slope
+        numpy.multiply(rates[step], velocity, out=slope)
+        numpy.subtract(before, slope, out=after)
+
+
+def _rmsprop(offsets, gradient, rates, alpha, eps):
+    """Follow torch.optim.RMSprop: s ← α s + (1 − α) g², θ ← θ − η g/(√s + ε).
 
     The loop keeps s / (1 − α), which saves a multiplication per step.
     """
     rates, eps = rates / math.sqrt(1 - alpha), eps / math.sqrt(1 - alpha)
-    gradient, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
+    slope, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
     squares = numpy.zeros_like(offsets[0])
-    for before, after in itertools.pairwise(offsets):
-        numpy.matmul(hessian, before, out=gradient)
+    for step, (before, after) in enumerate(itertools.pairwise(offsets)):
+        gradient(step, before, slope)
         squares *= alpha
-        numpy.multiply(gradient, gradient, out=scratch)
+        numpy.multiply(slope, slope, out=scratch)
         squares += scratch
         numpy.sqrt(squares, out=scratch)
         scratch += eps
-        gradient /= scratch
-        gradient *= rates
-        numpy.subtract(before, gradient, out=after)
+        slope /= scratch
+        slope *= rates[step]
+        numpy.subtract(before, slope, out=after)
 
 
-def _adam(offsets, hessian, rates, betas, eps):
-    """Fill in ``offsets[1:]`` by torch.optim.Adam (Kingma and Ba, 2015, algorithm 1).
+def _adam(offsets, gradient, rates, betas, eps):
+    """Follow torch.optim.Adam (Kingma and Ba, 2015, algorithm 1).
 
     m ← β₁ m + (1 − β₁) g, s ← β₂ s + (1 − β₂) g², θ ← θ − η m̂ / (√ŝ + ε), with m̂ = m / (1 − β₁ᵗ)
     and ŝ = s / (1 − β₂ᵗ) at step t = 1, 2, … The loop keeps m / (1 − β₁) and s / (1 − β₂), and
     multiplies above and below the bar by the root that makes s out of ŝ.
     """
     first, second = betas
-    gradient, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
+    slope, scratch = numpy.empty_like(offsets[0]), numpy.empty_like(offsets[0])
     means, squares = numpy.zeros_like(offsets[0]), numpy.zeros_like(offsets[0])
     for step in range(1, len(offsets)):
-        numpy.matmul(hessian, offsets[step - 1], out=gradient)
+        gradient(step - 1, offsets[step - 1], slope)
         means *= first
-        means += gradient
+        means += slope
         squares *= second
-        gradient *= gradient
-        squares += gradient
+        slope *= slope
+        squares += slope
         root = math.sqrt((1 - second**step) / (1 - second))
         numpy.sqrt(squares, out=scratch)
         scratch += eps * root
-        numpy.divide(means, scratch, out=gradient)
-        gradient *= rates * (root * (1 - first) / (1 - first**step))
-        numpy.subtract(offsets[step - 1], gradient, out=offsets[step])
+        numpy.divide(means, scratch, out=slope)
+        slope *= rates[step - 1] * (root * (1 - first) / (1 - first**step))
+        numpy.subtract(offsets[step - 1], slope, out=offsets[step])
 
 
 def _sum_of_powers(weights, factors, steps):
@@ -613,77 +771,7 @@ def _sum_of_powers(weights, factors, steps):
     exponents = numpy.arange(width, dtype=numpy.float64)
     high = weights * factors[:, None, :] ** (width * exponents)[:, None]
     low = factors[:, :, None] ** exponents
-    return _joined(high, low, steps)
-
-
-def _joined(high, low, steps):
-    """Multiply tables (r, q, m) and (r, m, p) and read the products in order, t = 0 … steps."""
     return (high @ low).reshape(len(high), -1)[:, : steps + 1]
-
-
-def _heavy_ball(first, products, momentum, steps):
-    """Return how a mode evolves from ``first`` under heavy ball, shape (r, steps + 1).
-
-    With m the momentum and ηλ the product, the amplitudes obey
-    z_{t+1} = (1 + m − ηλ) z_t − m z_{t−1} with z_{−1} = z_0. The roots of this recurrence are
-    h ± √D. With U_t and W_t half the sum and half the difference of their t-th powers, the latter
-    divided by √D, and c = (1 − m − ηλ) / 2,
-
-        z_t = (U_t + c W_t) z_0  and  z_{s+t} = U_s z_t + W_s (c U_t + D W_t) z_0,
-
-    for distinct real, equal and conjugate roots alike. What overflows may come out as nan here,
-    because W_0 = 0 times inf; the caller makes it inf.
-    """
-    products = numpy.minimum(products, 1e300)
-    roots = _heavy_ball_roots(products, momentum)
-    width = math.isqrt(steps) + 1
-    exponents = numpy.arange(width, dtype=numpy.float64)
-    low = _root_powers(*roots, momentum, exponents)
-    sums, differences = _root_powers(*roots, momentum, width * exponents)
-    _, size, conjugate = (array[:, None] for array in roots)
-    slope = (1 - momentum - products[:, None]) / 2
-    square = numpy.minimum(size**2, _LARGEST) * numpy.where(conjugate, -1, 1)
-    amplitudes = first * (sums + slope * differences)
-    partners = first * (slope * sums + square * differences)
-    high = numpy.stack([amplitudes, partners], axis=-1)
-    return _joined(high, numpy.stack(low, axis=1), steps)
-
-
-def _heavy_ball_roots(products, momentum):
-    """Return h, √|D| and whether D < 0, for the roots h ± √D of r² − (1 + m − ηλ) r + m.
-
-    D = h² − m is taken as a product, 4 D = ((1 − √m)² − ηλ) ((1 + √m)² − ηλ), because the
-    difference would cancel where the roots are nearly equal.
-    """
-    low, high = (1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2
-    size = numpy.sqrt(abs(low - products)) * numpy.sqrt(abs(high - products)) / 2
-    return (1 - products + momentum) / 2, size, (products > low) & (products < high)
-
-
-def _root_powers(middle, size, conjugate, momentum, exponents):
-    """Return U_t and W_t for the given exponents t, each of shape (r, len(exponents)).
-
-    Real roots are written as R and q R with |q| <= 1: U_t = Rᵗ (1 + qᵗ) / 2 and
-    W_t = Rᵗ⁻¹ (1 − qᵗ) / (1 − q), whose fraction tends to t when the roots become equal.
-    Conjugate roots have radius √m and angle φ: U_t = √mᵗ cos tφ, W_t = √mᵗ sin tφ / √|D|.
-    Where h is negative the roots of |h| are used and signs alternate, since sin tφ would lose
-    its digits with φ near π.
-    """
-    middle, size, conjugate = middle[:, None], size[:, None], conjugate[:, None]
-    sign, middle = numpy.where(middle < 0, -1.0, 1.0), abs(middle)
-    larger = middle + size
-    log_q = numpy.log(momentum / larger**2)
-    log_q = numpy.fmax(numpy.minimum(log_q, 0), -_LARGEST)  # q = 0 where both roots are 0
-    fraction = numpy.where(log_q == 0, exponents,
-                           numpy.expm1(exponents * log_q) / numpy.expm1(log_q))
-    real_sums = larger**exponents * (1 + numpy.exp(exponents * log_q)) / 2
-    real_differences = larger ** numpy.maximum(exponents - 1, 0) * fraction
-
-    turns = exponents * numpy.arctan2(size, middle)
-    radius = momentum ** (exponents / 2)
-    sums = numpy.where(conjugate, radius * numpy.cos(turns), real_sums)
-    differences = numpy.where(conjugate, radius * numpy.sin(turns) / size, real_differences)
-    return sign**exponents * sums, sign ** (exponents + 1) * differences
 
 
 def _settings(optimiser, given):
@@ -707,6 +795,12 @@ def _settings(optimiser, given):
         else:
             settings[name] = _fraction(name, value)
     return settings
+
+
+def _require_schedule(schedule, steps, warmup):
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
+    require_integer("warmup", warmup, 0, steps)
 
 
 def _fraction(name, value):

@@ -9,12 +9,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from polylab.batches import draw_batches
 from polylab.data import FIRST_GUESS, sine_samples
-from polylab.descent import OPTIMISERS, OUTCOMES, LeastSquares
+from polylab.descent import ENDS, OPTIMISERS, SCHEDULES, LeastSquares, schedule_factors
 from polylab.polynomial import BASES, best_fit, features
 
 X, Y = sine_samples()
 CUBIC = LeastSquares(features(X), Y)
+ZEROS = (0, 0, 0, 0)
 TARGETS = {
     "sine": numpy.sin,
     "absolute value": numpy.abs,
@@ -352,7 +354,8 @@ def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
         assert_allclose(runs.amplitudes[i], run.amplitudes, rtol=1e-7, atol=1e-7)
         if optimiser in ("sgd", "momentum"):
             assert_array_equal(runs.factors[i], run.factors)
-            assert runs.outcome[i] == run.outcome
+            assert runs.swings[i] == run.swings
+            assert runs.end[i] == run.end
 
 
 @untimed
@@ -406,7 +409,7 @@ def test_overflow_gives_inf_from_there_on_in_silence(basis, optimiser, rate):
         assert infinite[-1]
         assert numpy.isinf(run.coefficients[-1]).all()
     if infinite[-1]:
-        assert run.outcome == "diverges"
+        assert run.end == "gone"
         assert problem.loss(run.coefficients[-1]) == math.inf
 
 
@@ -435,7 +438,7 @@ def test_absent_modes_stay_absent_however_large_the_rate():
         run = CUBIC.descend(CUBIC.optimum, 1.0, 500, optimiser)
         assert_array_equal(run.losses, numpy.full(501, CUBIC.floor))
         assert_array_equal(run.coefficients, numpy.tile(CUBIC.optimum, (501, 1)))
-        assert run.outcome == "converges"
+        assert (run.swings, run.end) == (False, "at the floor")
         assert run.steps_to() == 0
 
 
@@ -461,65 +464,86 @@ def test_repr_is_one_line_that_says_what_happened():
         "LeastSquares(4 coefficients, sum: floor 8.81717, largest stable rate 3.55795e-06)"
     )
     assert repr(CUBIC.descend(FIRST_GUESS, 1e-6, 2000)) == (
-        "Trajectory(sgd, rate 1e-06, 2000 steps: crawls, loss 215794 to 12.2744)"
+        "Trajectory(sgd, rate 1e-06, 2000 steps: nothing swings, short of it, "
+        "loss 215794 to 12.2744)"
     )
     assert repr(CUBIC.descend(FIRST_GUESS, numpy.array([1e-3, 1e-2]), 7, "adam")) == (
         "Trajectory(adam, 2 rates from 0.001 to 0.01, 7 steps)"
     )
 
 
-# Outcomes
+# Does anything swing, and where does it end?
 
 
-@pytest.mark.parametrize(("optimiser", "start", "rate", "outcome"), [
-    ("sgd", FIRST_GUESS, 1e-6, "crawls"),
-    ("sgd", FIRST_GUESS, 1.7e-6, "converges"),
-    ("sgd", FIRST_GUESS, 1.78e-6, "oscillates"),
-    ("sgd", FIRST_GUESS, 3.55e-6, "oscillates"),
-    ("sgd", FIRST_GUESS, 3.56e-6, "diverges"),
-    ("momentum", FIRST_GUESS, 1e-9, "crawls"),
-    ("momentum", FIRST_GUESS, 1e-6, "oscillates"),
-    ("momentum", FIRST_GUESS, 6.75e-6, "oscillates"),
-    ("momentum", FIRST_GUESS, 6.77e-6, "diverges"),
-    ("rmsprop", FIRST_GUESS, 1e-3, "crawls"),
-    ("rmsprop", (0, 0, 0, 0), 3e-3, "oscillates"),
-    ("adam", FIRST_GUESS, 1e-3, "crawls"),
-    ("adam", FIRST_GUESS, 1e-2, "converges"),
-    ("adam", FIRST_GUESS, 0.1, "oscillates"),
+@pytest.mark.parametrize(("optimiser", "start", "rate", "swings", "end"), [
+    ("sgd", FIRST_GUESS, 1e-6, False, "short of it"),
+    ("sgd", FIRST_GUESS, 1.75e-6, False, "at the floor"),
+    ("sgd", FIRST_GUESS, 1.8e-6, True, "at the floor"),
+    ("sgd", FIRST_GUESS, 3.55e-6, True, "at the floor"),
+    ("sgd", FIRST_GUESS, 3.56e-6, True, "gone"),
+    ("momentum", FIRST_GUESS, 1e-9, False, "short of it"),
+    ("momentum", FIRST_GUESS, 1e-6, True, "at the floor"),
+    ("momentum", FIRST_GUESS, 6.77e-6, True, "gone"),
+    ("rmsprop", FIRST_GUESS, 1e-4, False, "short of it"),
+    ("rmsprop", FIRST_GUESS, 1e-2, True, "short of it"),
+    ("rmsprop", (0, 0, 0, 0), 1.0, True, "gone"),
+    ("adam", FIRST_GUESS, 1e-3, False, "short of it"),
+    ("adam", FIRST_GUESS, 1e-2, False, "at the floor"),
+    ("adam", FIRST_GUESS, 0.1, True, "at the floor"),
 ])
-def test_outcome_names_what_becomes_of_2000_steps(optimiser, start, rate, outcome):
-    assert CUBIC.descend(start, rate, 2000, optimiser).outcome == outcome
+def test_two_answers_after_2000_steps(optimiser, start, rate, swings, end):
+    run = CUBIC.descend(start, rate, 2000, optimiser)
+    assert (run.swings, run.end) == (swings, end)
     many = CUBIC.descend(start, numpy.array([rate, rate]), 2000, optimiser)
-    assert_array_equal(many.outcome, [outcome, outcome])
+    assert_array_equal(many.swings, [swings, swings])
+    assert_array_equal(many.end, [end, end])
+
+
+def test_each_answer_holds_on_a_good_part_of_what_is_interesting():
+    rates = numpy.geomspace(0.05, 2.2, 2000) * CUBIC.largest_stable_rate
+    runs = CUBIC.descend(FIRST_GUESS, rates, 2000)
+    assert 0.15 < runs.swings.mean() < 0.85
+    for end in ENDS:
+        assert (runs.end == end).mean() > 0.15
 
 
 @untimed
-@given(PROBLEMS, SEEDS, st.floats(0.01, 1.3))
-def test_plain_descent_oscillates_when_a_direction_changes_sign(problem, seed, share):
+@given(PROBLEMS, SEEDS, st.floats(0.01, 1.3), st.integers(1, 40), st.sampled_from([0.0, 0.8]))
+def test_answers_follow_from_a_loop_over_the_data(problem, seed, share, steps, momentum):
     matrix, y, problem = problem
     assume(abs(share - 1) > 1e-3)
-    assume((abs(2 * share * problem.eigenvalues / problem.eigenvalues[-1] - 1) > 1e-3).all())
-    start, rate = random_start(problem, seed), share * problem.largest_stable_rate
-    losses, path = loop_over_data(matrix, y, problem.reduction, start, rate, 1)
-    before, after = (path - problem.optimum) @ problem.eigenvectors
-    outcome = problem.descend(start, rate, 1).outcome
-    assert (outcome in ("oscillates", "diverges")) == (before * after < 0).any()
-    assert (outcome == "diverges") == (abs(after) > abs(before)).any()
-    if outcome in ("converges", "crawls"):
-        rounding = 1e-12 * (y @ y)
-        assert (outcome == "converges") == (losses[-1] <= 1.01 * problem.floor + rounding)
+    start = random_start(problem, seed)
+    rate = share * problem.largest_stable_rate * (1 + momentum)
+    losses, path = loop_over_data(matrix, y, problem.reduction, start, rate, steps, momentum)
+    modes = (path - problem.optimum) @ problem.eigenvectors
+    heights = problem.eigenvalues * modes**2 / 2
+    visible = 0.01 * problem.floor + problem.rounding
+    swings = (modes[1:] * modes[:-1] < 0) & (heights[1:] > visible)
+    assume((abs(heights / visible - 1) > 1e-6).all())
+    assume(abs(losses[-1] / (1.01 * problem.floor + problem.rounding) - 1) > 1e-6)
+    inertia = {"momentum": momentum} if momentum else {}
+    run = problem.descend(start, rate, steps, "momentum" if momentum else "sgd", **inertia)
+    assert run.swings == swings.any()
+    present = abs(modes[0]) > 1e-9 * abs(modes[0]).max()
+    limits = 2 * (1 + momentum) / problem.eigenvalues
+    if losses[-1] > losses[0] or ((rate > limits) & present).any():
+        assert run.end == "gone"
+    elif losses[-1] < 1.01 * problem.floor + problem.rounding:
+        assert run.end == "at the floor"
+    else:
+        assert run.end == "short of it"
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])
 def test_the_limit_itself_is_not_beyond_the_limit(momentum):
-    run = CUBIC.descend(FIRST_GUESS, 1e-6, 10, "momentum", momentum=momentum)
+    slow, fast = CUBIC.eigenvectors[:, 0], CUBIC.eigenvectors[:, -1]
+    start = CUBIC.optimum + slow + 1e-3 * fast  # the loss falls while the fast mode grows
+    run = CUBIC.descend(start, 1e-6, 10, "momentum", momentum=momentum)
     assert_allclose(run.largest_stable_rate, 2 * (1 + momentum) / CUBIC.eigenvalues[-1])
-    for rate, beyond in ((run.largest_stable_rate, False),
-                         (run.largest_stable_rate * (1 + 1e-12), False),
-                         (run.largest_stable_rate * (1 + 1e-8), True)):
-        again = CUBIC.descend(FIRST_GUESS, rate, 10, "momentum", momentum=momentum)
-        assert (again.outcome == "diverges") == beyond
-    assert CUBIC.descend(FIRST_GUESS, CUBIC.largest_stable_rate, 10).outcome == "oscillates"
+    for rate, end in ((run.largest_stable_rate, "short of it"),
+                      (run.largest_stable_rate * (1 + 1e-12), "short of it"),
+                      (run.largest_stable_rate * (1 + 1e-8), "gone")):
+        assert CUBIC.descend(start, rate, 10, "momentum", momentum=momentum).end == end
     beyond = run.largest_stable_rate * 1.001
     long = CUBIC.descend(FIRST_GUESS, beyond, 60_000, "momentum", momentum=momentum)
     assert long.losses[-1] > 10 * long.losses[0]
@@ -530,29 +554,38 @@ def test_momentum_makes_the_loss_swing_where_plain_descent_does_not():
     heavy = CUBIC.descend(FIRST_GUESS, 1e-6, 2000, "momentum")
     assert (numpy.diff(plain.losses) <= 0).all()
     assert (numpy.diff(heavy.losses) > 0.01 * heavy.losses[:-1]).any()
-    assert heavy.outcome == "oscillates"
+    assert (plain.swings, heavy.swings) == (False, True)
+
+
+def test_a_swing_that_nobody_can_see_is_none():
+    # At 1/λmax the fastest mode lands at the lowest point; a hair above, it lands just beyond it.
+    landing = 1 / CUBIC.eigenvalues[-1]
+    assert not CUBIC.descend(FIRST_GUESS, landing * 1.0001, 2000).swings
+    assert CUBIC.descend(FIRST_GUESS, landing * 1.01, 2000).swings
 
 
 def test_rmsprop_from_zeros_ends_bouncing_between_two_points():
-    run = CUBIC.descend((0, 0, 0, 0), 1e-3, 8000, "rmsprop")
-    assert run.outcome == "oscillates"
+    run = CUBIC.descend(ZEROS, 1e-3, 8000, "rmsprop")
     assert_allclose(run.coefficients[-1], run.coefficients[-3], rtol=1e-6)
     assert abs(run.coefficients[-1] - run.coefficients[-2]).max() > 1e-4
     assert_allclose(run.losses[-1], run.losses[-2], rtol=1e-6)
 
 
-def test_adaptive_runs_diverge_only_while_they_climb():
-    assert CUBIC.descend((0, 0, 0, 0), 1.0, 1, "rmsprop").outcome == "diverges"
-    run = CUBIC.descend((0, 0, 0, 0), 1.0, 2000, "rmsprop")
-    assert run.losses[-1] > 100 * run.losses[0]
-    assert run.outcome == "oscillates"
+def test_a_run_that_starts_above_the_limit_is_judged_by_its_last_step():
+    rate = 1.002 * CUBIC.largest_stable_rate
+    assert CUBIC.descend(FIRST_GUESS, rate, 2000).end == "gone"
+    assert CUBIC.descend(FIRST_GUESS, rate, 2000, schedule="cosine").end == "at the floor"
+    short = CUBIC.descend(ZEROS, rate, 20, schedule="constant")
+    assert short.losses[-1] < short.losses[0]
+    assert short.end == "gone"
+    assert CUBIC.descend(ZEROS, rate, 20, schedule="step").end == "short of it"
 
 
 def test_a_fit_without_error_can_be_reached():
     problem = LeastSquares(features(X, basis="legendre"), X**3)
     assert problem.floor < 1e-20
     run = problem.descend((0, 0, 0, 0), 0.5 / 4001, 8000)
-    assert run.outcome == "converges"
+    assert run.end == "at the floor"
     assert 0 < run.steps_to() < 8000
     assert 1.01 * problem.floor < run.losses[run.steps_to()] < 1e-15 * X**3 @ X**3
 
@@ -562,8 +595,7 @@ def test_zero_steps_are_a_run_too():
         run = CUBIC.descend(FIRST_GUESS, 1e-9, 0, optimiser)
         assert_allclose(run.losses, [CUBIC.loss(FIRST_GUESS)])
         assert_allclose(run.coefficients, [FIRST_GUESS])
-        assert run.outcome == "crawls"
-        assert run.outcome in OUTCOMES
+        assert (run.swings, run.end) == (False, "short of it")
 
 
 def test_a_mode_that_is_there_by_rounding_only_is_not_present_and_swings_nothing():
@@ -573,8 +605,104 @@ def test_a_mode_that_is_there_by_rounding_only_is_not_present_and_swings_nothing
     assert_array_equal(CUBIC.descend(FIRST_GUESS, 1e-6, 2000).is_present, [True] * 4)
     assert not CUBIC.descend(CUBIC.optimum, 1e-6, 2000).is_present.any()
     even = LeastSquares(features(X), abs(X))
-    assert even.descend((0, 0, 0, 0), 3e-6, 2000).outcome == "converges"
-    assert even.descend(FIRST_GUESS, 3e-6, 2000).outcome == "oscillates"
+    assert not even.descend(ZEROS, 3e-6, 2000).swings
+    assert even.descend(ZEROS, 3.6e-6, 20).end == "short of it"
+    assert even.descend(FIRST_GUESS, 3e-6, 2000).swings
+    assert even.descend(FIRST_GUESS, 3.6e-6, 20).end == "gone"
+
+
+# Mini-batches and schedules
+
+
+def loop_over_batches(matrix, y, start, rates, batches, make):
+    """Train with torch on the rows of each batch, in float64; rates are those of the steps."""
+    matrix, y = torch.from_numpy(matrix), torch.from_numpy(y)
+    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    update = make([theta])
+    losses, path = [], []
+    for rate, rows in zip([*rates, None], [*batches, None], strict=True):
+        losses.append((matrix @ theta - y).square().sum().item())
+        path.append(theta.tolist())
+        if rows is not None:
+            update.param_groups[0]["lr"] = rate
+            update.zero_grad()
+            ((matrix[rows] @ theta - y[rows]).square().mean() * len(y)).backward()
+            update.step()
+    return numpy.array(losses), numpy.array(path)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(("optimiser", "rate"), [
+    ("sgd", 2e-6), ("momentum", 5e-7), ("rmsprop", 1e-3), ("adam", 1e-2),
+])
+@pytest.mark.parametrize(("batch", "replacement"), [(None, False), (64, False), (7, True)])
+def test_batches_and_schedules_equal_torch_on_the_same_points(
+    schedule, optimiser, rate, batch, replacement
+):
+    steps, warmup = 300, 25
+    make = {
+        "sgd": lambda it: torch.optim.SGD(it), "momentum": lambda it: torch.optim.SGD(
+            it, momentum=0.9), "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam,
+    }[optimiser]
+    batches = (draw_batches(2000, batch, steps, 5, replacement) if batch
+               else [numpy.arange(2000)] * steps)
+    rates = rate * schedule_factors(schedule, steps, warmup)
+    losses, path = loop_over_batches(features(X), Y, FIRST_GUESS, rates, batches, make)
+    run = CUBIC.descend(FIRST_GUESS, rate, steps, optimiser, schedule=schedule, warmup=warmup,
+                        batch=batch, replacement=replacement, seed=5)
+    assert_allclose(run.losses, losses, rtol=1e-8)
+    assert_allclose(run.coefficients, path, rtol=1e-8, atol=1e-10)
+    assert_allclose(run.losses, CUBIC.loss(run.coefficients), rtol=1e-9)
+    mean = LeastSquares(features(X), Y, "mean").descend(
+        FIRST_GUESS, 2000 * rate, steps, "sgd", schedule=schedule, warmup=warmup, batch=batch,
+        replacement=replacement, seed=5)
+    if optimiser == "sgd":
+        assert_allclose(mean.losses, losses / 2000, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("schedule", "make"), [
+    ("constant", lambda it, _: torch.optim.lr_scheduler.ConstantLR(it, factor=1.0)),
+    ("step", lambda it, left: torch.optim.lr_scheduler.StepLR(it, -(-left // 3), gamma=0.1)),
+    ("cosine", lambda it, left: torch.optim.lr_scheduler.CosineAnnealingLR(it, T_max=left)),
+    ("1/t", lambda it, left: torch.optim.lr_scheduler.LambdaLR(
+        it, lambda t: 1 / (1 + 10 * t / left))),
+])
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 0), (100, 30), (7, 1)])
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step()")
+@pytest.mark.filterwarnings("ignore:The epoch parameter in")
+def test_schedules_are_those_of_torch(schedule, make, steps, warmup):
+    update = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    plan = make(update, steps - warmup)
+    if warmup:
+        rise = torch.optim.lr_scheduler.LinearLR(update, 1 / (warmup + 1), total_iters=warmup)
+        plan = torch.optim.lr_scheduler.SequentialLR(update, [rise, plan], [warmup])
+    rates = []
+    for _ in range(steps):
+        rates.append(update.param_groups[0]["lr"])
+        update.step()
+        plan.step()
+    assert_allclose(schedule_factors(schedule, steps, warmup), rates, rtol=1e-9, atol=1e-15)
+
+
+def test_a_schedule_may_be_all_warmup_or_empty():
+    for schedule in SCHEDULES:
+        assert schedule_factors(schedule, 0).shape == (0,)
+        assert_allclose(schedule_factors(schedule, 3, 3), [0.25, 0.5, 0.75])
+
+
+def test_a_batch_of_all_points_is_the_whole_run():
+    whole = CUBIC.descend(FIRST_GUESS, 1e-6, 100)
+    assert_array_equal(CUBIC.descend(FIRST_GUESS, 1e-6, 100, batch=2000).losses, whole.losses)
+    drawn = CUBIC.descend(FIRST_GUESS, 1e-6, 100, batch=2000, replacement=True)
+    assert abs(drawn.losses / whole.losses - 1).max() > 1e-3
+
+
+@pytest.mark.parametrize(("batch", "replacement", "excess"), [
+    (8, True, 1.14), (64, True, 0.1194), (64, False, 0.108), (256, False, 0.0208),
+])
+def test_facts_about_the_floor_of_noise(batch, replacement, excess):
+    run = CUBIC.descend(CUBIC.optimum, 1e-6, 20_000, batch=batch, replacement=replacement)
+    assert_allclose((run.losses[10_000:] - CUBIC.floor).mean(), excess, rtol=0.1)
 
 
 # What the course says
@@ -717,6 +845,15 @@ def test_problems_that_are_refused(arguments, error, message):
     ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
     ({"steps": 10.0}, TypeError, "steps must be an integer, got float 10.0"),
     ({"steps": True}, TypeError, "steps must be an integer, got bool True"),
+    ({"schedule": "StepLR"}, ValueError, "one of constant, step, cosine, 1/t, got 'StepLR'"),
+    ({"warmup": 11}, ValueError, "warmup must be at most 10, got 11"),
+    ({"warmup": 1.0}, TypeError, "warmup must be an integer, got float 1.0"),
+    ({"batch": 0}, ValueError, "batch must be at least 1, got 0"),
+    ({"batch": 2001}, ValueError, "batch must be at most 2000, got 2001"),
+    ({"batch": True}, TypeError, "batch must be an integer, got bool True"),
+    ({"replacement": 1}, TypeError, "replacement must be True or False, got 1"),
+    ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
+    ({"seed": 2**32}, ValueError, "seed must be at most 4294967295, got 4294967296"),
     ({"optimiser": "SGD"}, ValueError, "one of sgd, momentum, rmsprop, adam, got 'SGD'"),
     ({"momentum": 0.9}, ValueError, "momentum must be left out for sgd, which uses none"),
     ({"optimiser": "adam", "alpha": 0.9}, ValueError, "left out for adam, which uses betas and"),
