@@ -55,7 +55,7 @@ def test_imports_point_one_way(path):
 def test_only_the_lab_imports_widgets_and_nothing_imports_torch_at_the_top(path):
     for module, in_function in imports_of(path):
         library = module.split(".")[0]
-        assert library != "ipywidgets" or name_of(path) == "lab"
+        assert library not in ("ipywidgets", "anywidget") or name_of(path) == "lab"
         assert library != "torch" or in_function
 
 

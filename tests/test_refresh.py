@@ -187,6 +187,13 @@ def test_widgets_are_numbered_once_each(refresh):
     assert ids == ["1".zfill(32), "2".zfill(32), "1".zfill(32)]
 
 
+def test_widget_that_can_be_read_is_stored_without_its_view(refresh):
+    data = {WIDGET_VIEW: {"model_id": "f00d"}, "text/html": "<p>Read me.</p>"}
+    cell = new_code_cell("a", outputs=[new_output("display_data", data=data)])
+    refresh.normalise(new_notebook(cells=[cell]))
+    assert cell.outputs[0].data == {"text/html": "<p>Read me.</p>"}
+
+
 def test_cell_ids_are_kept_if_they_can_be(refresh):
     raw = {"cell_type": "markdown", "metadata": {}, "source": "x"}
     ids = [{"id": "mine"}, {}, {"id": "mine"}, {"id": "not valid"}, {"id": "cell-2"}]

@@ -174,6 +174,7 @@ def normalise(notebook):
     checks = [cell for cell in code_cells(notebook) if "check" in tags(cell)]
     for number, cell in enumerate(checks, start=1):
         cell.metadata["nbgrader"] = nbformat.from_dict(one_mark(f"check-{number}"))
+    leave_stand_ins(notebook)
     renumber_widgets(notebook)
     cells = zip(code_cells(notebook), fingerprints(notebook), strict=True)
     for cell, fingerprint in cells:
@@ -205,6 +206,14 @@ def one_mark(name):
         "solution": False,
         "task": False,
     }
+
+
+def leave_stand_ins(notebook):
+    """Take the view away from a widget that can also be read: no view lives without a kernel."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "text/html" in output.get("data", {}):
+                output.data.pop(WIDGET_VIEW, None)
 
 
 def renumber_widgets(notebook):

@@ -3,18 +3,18 @@
 import html
 import re
 
-import ipywidgets
-from IPython.display import HTML, display
+import traitlets
+
+from polylab.lab.widget import Widget
 
 _LETTERS = "ABCDEFGH"
 
 
-class Question(ipywidgets.VBox):
+class Question(Widget, module="question"):
     """One question, one right choice, and an explanation for every choice.
 
-    With a kernel the learner presses a letter and is told why that choice is right or wrong.
-    Without one the question, the choices and the folded explanations can still be read: they are
-    also displayed as plain HTML.
+    The choices are buttons. Once one is pressed the learner is told why it is right or wrong, and
+    the explanations of all can be unfolded.
 
     Parameters
     ----------
@@ -27,8 +27,13 @@ class Question(ipywidgets.VBox):
 
     Attributes
     ----------
-    letters : ipywidgets.ToggleButtons
-        The choice of the learner: ``question.letters.value = "B"``; None before the first answer.
+    choice : str or None
+        The letter that the learner chose, or None before the first answer:
+        ``question.choice = "B"`` presses a button.
+    choices : dict from str to two str
+        Each letter with its choice and its explanation.
+    answer : str
+        The letter of the right choice.
     answered, correct : bool
         Whether a choice was made, and whether it is the right one.
     feedback : str
@@ -38,12 +43,21 @@ class Question(ipywidgets.VBox):
     ------
     ValueError
         If there is no wrong choice or more than seven, or two choices read the same.
+    traitlets.TraitError
+        If ``choice`` is set to what is no letter of the question.
 
     Notes
     -----
     The right choice stands at a place that depends only on the text of the question, so that it
     is the same in every run and not always the first.
     """
+
+    prompt = traitlets.Unicode(read_only=True).tag(sync=True)
+    choices = traitlets.Dict(read_only=True).tag(sync=True)
+    answer = traitlets.Unicode(read_only=True).tag(sync=True)
+    verdicts = traitlets.Dict({"right": "Right", "wrong": "Not yet"},
+                              read_only=True).tag(sync=True)
+    choice = traitlets.Unicode(None, allow_none=True).tag(sync=True)
 
     def __init__(self, prompt, right, wrong):
         choices = [tuple(choice) for choice in wrong]
@@ -54,49 +68,43 @@ class Question(ipywidgets.VBox):
         choices.insert(place, tuple(right))
         if len({text for text, _ in choices}) < len(choices):
             raise ValueError(f"every choice must read differently, got {choices}")
-        self.prompt = prompt
-        self.choices = dict(zip(_LETTERS, choices, strict=False))
-        self.answer = _LETTERS[place]
-        self.letters = ipywidgets.ToggleButtons(
-            options=list(self.choices), value=None, description="Answer",
-            tooltip="Which one is right?",
-            tooltips=[text for text, _ in choices], style={"button_width": "60px"},
-        )
-        self.letters.add_class("widget-inline-hbox")  # buttons beside the word, not below it
-        self.letters.observe(self._answer, "value")
-        self.words = ipywidgets.HTML()
-        super().__init__([self.letters, self.words])
+        self.set_trait("prompt", prompt)
+        self.set_trait("choices", dict(zip(_LETTERS, choices, strict=False)))
+        self.set_trait("answer", _LETTERS[place])
+        super().__init__()
+
+    @traitlets.validate("choice")
+    def _is_a_letter(self, proposal):
+        if proposal.value is not None and proposal.value not in self.choices:
+            raise traitlets.TraitError(f"choice must be one of {', '.join(self.choices)}, or None, "
+                                       f"got {proposal.value!r}")
+        return proposal.value
 
     @property
     def answered(self):
         """Whether a choice was made."""
-        return self.letters.value is not None
+        return self.choice is not None
 
     @property
     def correct(self):
         """Whether the choice made is the right one."""
-        return self.letters.value == self.answer
+        return self.choice == self.answer
 
     @property
     def feedback(self):
         """What the learner is told about the choice, empty before the first answer."""
         if not self.answered:
             return ""
-        verdict = "Right" if self.correct else "Not yet"
-        return f"{verdict}, {self.letters.value}. {self.choices[self.letters.value][1]}"
+        verdict = self.verdicts["right" if self.correct else "wrong"]
+        return f"{verdict}, {self.choice}. {self.choices[self.choice][1]}"
 
     def __repr__(self):
         """Return the state in one line."""
-        state = "no answer yet" if not self.answered else f"answered {self.letters.value}"
+        state = "no answer yet" if not self.answered else f"answered {self.choice}"
         return f"Question({state}, {len(self.choices)} choices)"
 
-    def page(self):
-        """Return the question, its choices and the folded explanations as HTML.
-
-        Returns
-        -------
-        str
-        """
+    def reading(self):
+        """Return the question, its choices and the folded explanations as HTML."""
         choices = [f"{letter}. {_inline(text)}" for letter, (text, _) in self.choices.items()]
         reasons = [
             f"{letter}. {'<b>Right.</b> ' if letter == self.answer else ''}{_inline(reason)}"
@@ -107,14 +115,7 @@ class Question(ipywidgets.VBox):
             f"<details><summary>Explanations</summary><p>{'<br>'.join(reasons)}</p></details>"
         )
 
-    def _ipython_display_(self):
-        display(HTML(self.page()))
-        display(self._repr_mimebundle_(), raw=True)
-
-    def _answer(self, _change):
-        self.words.value = f"<p>{_inline(self.feedback)}</p>"
-
 
 def _inline(text):
     """Return the text as HTML, with `code` between backticks."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))

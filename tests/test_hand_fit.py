@@ -1,4 +1,4 @@
-"""HandFit and Question, driven as objects; tests/browser drives them as pages."""
+"""HandFit, driven as an object; tests/browser drives it as a page."""
 
 import io
 
@@ -6,7 +6,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from polylab.lab import HandFit, Question
+from polylab.lab import HandFit
 
 
 def pixels(widget):
@@ -82,50 +82,3 @@ def test_curve_that_leaves_the_axes_changes_no_pixel_outside_them():
 def test_hand_fit_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         HandFit(**arguments)
-
-
-def a_question(prompt="Is `x` in radians?"):
-    return Question(
-        prompt, right=("yes", "It is."), wrong=(("no", "It is <not> so."), ("maybe", "Decide."))
-    )
-
-
-def test_question_explains_every_choice():
-    question = a_question()
-    assert not question.answered
-    assert question.feedback == ""
-    for letter, (text, reason) in question.choices.items():
-        question.letters.value = letter
-        assert question.answered
-        assert question.correct == (text == "yes")
-        verdict = "Right" if text == "yes" else "Not yet"
-        assert question.feedback == f"{verdict}, {letter}. {reason}"
-        assert reason.split(" <")[0] in question.words.value
-        assert repr(question) == f"Question(answered {letter}, 3 choices)"
-
-
-def test_question_can_be_read_without_a_kernel():
-    page = a_question().page()
-    assert "Is <code>x</code> in radians?" in page
-    assert "It is &lt;not&gt; so." in page
-    assert page.count("<b>Right.</b> It is.") == 1
-    assert page.index("maybe") < page.index("<details>") < page.index("Decide.")
-
-
-def test_right_choice_does_not_always_stand_at_the_same_place():
-    places = {a_question(f"Question {number}?").answer for number in range(9)}
-    assert places == {"A", "B", "C"}
-    assert a_question().answer == a_question().answer
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ((), "wrong must hold 1 to 7 choices, got 0"),
-        ([(str(n), "") for n in range(8)], "got 8"),
-        ((("yes", "again"),), "every choice must read differently"),
-    ],
-)
-def test_question_refuses(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        Question("?", right=("yes", ""), wrong=wrong)
