@@ -9,6 +9,7 @@ so that it can also speak where nothing is installed.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -44,6 +45,9 @@ or, in the conda environment of the course,
     python -m pip install -c constraints.txt -e .
 
 Then restart the kernel of this notebook, or start Jupyter again."""
+
+# Matplotlib's backends that only write files; a kernel takes the one that MPLBACKEND names.
+SILENT_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 
 PATIENCE = 120  # seconds in which torch must have answered
 
@@ -109,6 +113,8 @@ class Report:
         Whether sliders and buttons can be shown here, in one sentence.
     device : str or None
         What torch computes on, in one sentence; None if it was not asked.
+    hidden : str or None
+        Why no figure will be shown, and what helps; None if figures are shown.
     """
 
     python: str
@@ -116,6 +122,7 @@ class Report:
     optional: tuple[Package, ...]
     widgets: str
     device: str | None
+    hidden: str | None = None
 
     @property
     def python_is_recent_enough(self):
@@ -163,9 +170,11 @@ class Report:
         return "\n".join([*lines, "", *self._verdict()])
 
     def _verdict(self):
+        if self.ok and self.hidden:
+            return ["Everything is installed, but you will see no figure.", self.hidden]
         if self.ok:
             return ["Everything that the course needs is here."]
-        lines = []
+        lines = [self.hidden] if self.hidden else []
         if not self.python_is_recent_enough:
             oldest = ".".join(map(str, OLDEST_PYTHON))
             lines.append(f"This Python is too old for the course: install {oldest} or newer.")
@@ -201,6 +210,7 @@ def report(device=False):
         optional=optional,
         widgets=_widgets(),
         device=_device() if device else None,
+        hidden=_hidden(),
     )
 
 
@@ -228,6 +238,14 @@ def _widgets():
     if not _in_a_notebook():
         return "installed; a terminal cannot show them, a notebook can."
     return READY
+
+
+def _hidden():
+    backend = os.environ.get("MPLBACKEND", "")
+    if backend.lower() not in SILENT_BACKENDS:
+        return None
+    return (f"The variable MPLBACKEND is {backend}, which draws figures and shows none. "
+            "Close Jupyter, type `unset MPLBACKEND` in the terminal, and start it again.")
 
 
 def _in_a_notebook():

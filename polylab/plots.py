@@ -1,26 +1,31 @@
 """Pictures of results already computed: one colour for one meaning, from notebook to notebook.
 
-Every function takes a matplotlib ``Axes``, draws on it and returns it. None of them trains,
-shows or changes global settings. The colours are those of Okabe and Ito, which colour-blind
-readers can tell apart; each line style differs too, for readers in black and white.
+Every function takes a matplotlib ``Axes`` and draws on it; it returns nothing, so that it can be
+the last line of a cell. None of them trains, shows or changes global settings. The colours are
+those of Okabe and Ito, which colour-blind readers can tell apart, and each is seen on a white and
+on a dark ground; each line style differs too, for readers in black and white. Letters follow the
+reader's font and its size, and take the signs that it lacks, such as −, from matplotlib's own.
 """
 
 import numpy
 from array_api_compat import is_torch_array
+from matplotlib import rcParams
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-TRUTH = "#000000"
-"""Black, solid and wide: the curve that we want to reach."""
+TRUTH = "#949494"
+"""Grey, solid and wide: the curve that we want to reach."""
 FIT = "#D55E00"
 """Vermilion, solid: what a training run has reached."""
 GUESS = "#56B4E9"
 """Sky blue, dash-dotted: where a run started."""
 FLOOR = "#009E73"
 """Green, dashed: the least loss that any choice of coefficients can have."""
-SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#882255", "#7F7F7F")
+SERIES = (FIT, "#0072B2", "#CC79A7", "#E69F00", "#AA4499", "#7F7F7F")
 """Colours of runs that are drawn side by side, in order."""
-STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
-"""Line styles of runs that are drawn side by side, in order."""
+STYLES = ("-", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 1, 1, 1)))
+"""Line styles of runs that are drawn side by side, in order; dashes are left to the floor."""
+_BOX = "#F0F0F0"  # of an operation; the letters on it are black on any ground
+_EDGE = "#808080"  # of a box, and of an arrow
 _HIGHEST = 1e200  # of a logarithmic axis: its ticks must stay within the range of float64
 
 
@@ -38,46 +43,62 @@ def plot_fit(ax, x, y, predicted=None, guess=None, truth="truth, sin x"):
     truth : str
         What the legend calls the true values.
 
-    Returns
-    -------
-    matplotlib.axes.Axes
-
     Raises
     ------
     ValueError
         If an array does not have the shape of ``x``.
     """
     x = _line("x", x)
-    _ = ax.plot(x, _line("y", y, x), color=TRUTH, linewidth=4, alpha=0.35, label=truth)
+    ax.plot(x, _line("y", y, x), color=TRUTH, linewidth=5, label=truth)
     if guess is not None:
         guess = _line("guess", guess, x)
-        _ = ax.plot(x, guess, color=GUESS, linewidth=2.5, linestyle="-.", label="first guess")
+        ax.plot(x, guess, color=GUESS, linewidth=2.5, linestyle="-.", label="first guess")
     if predicted is not None:
         predicted = _line("predicted", predicted, x)
-        _ = ax.plot(x, predicted, color=FIT, linewidth=2.5, label="fit")
-    label_angles(ax)
-    _ = ax.set_ylabel("y", fontsize=12)
-    _ = ax.legend(fontsize=11)
-    return ax
+        ax.plot(x, predicted, color=FIT, linewidth=2.5, label="fit")
+    label_angles(ax, "y")
 
 
-def label_angles(ax):
+def label_angles(ax, ylabel=""):
     """Name the horizontal axis x in radians, with ticks at multiples of π/2.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    ylabel : str
+        What the vertical axis shows.
     """
     ax.xaxis.set_major_locator(MultipleLocator(numpy.pi / 2))
     ax.xaxis.set_major_formatter(FuncFormatter(_multiple_of_half_pi))
-    _ = ax.set_xlabel("x (radians)", fontsize=12)
-    ax.tick_params(labelsize=11)
+    label_axes(ax, "x (radians)", ylabel)
+
+
+def label_axes(ax, xlabel, ylabel, loc="best"):
+    """Name both axes in letters that can be read, draw a pale grid, and say what each line is.
+
+    Call it after drawing: the legend names what has a label, if anything has.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    xlabel, ylabel : str
+        What the axes show, with the unit.
+    loc : str
+        Where the legend stands.
+    """
+    fonts, size = _fonts(), rcParams["font.size"]
+    ax.set_xlabel(xlabel, fontsize=1.2 * size, fontfamily=fonts)
+    ax.set_ylabel(ylabel, fontsize=1.2 * size, fontfamily=fonts)
+    ax.tick_params(labelsize=1.1 * size, labelfontfamily=fonts)
+    ax.title.set_fontfamily(fonts)
     ax.grid(alpha=0.25)
-    return ax
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(prop={"size": 1.1 * size, "family": fonts}, loc=loc)
+
+
+def _fonts():
+    """Return the reader's fonts and one that has every sign of our labels."""
+    return [*rcParams["font.family"], "DejaVu Sans"]
 
 
 def _multiple_of_half_pi(angle, _position):
@@ -102,10 +123,6 @@ def plot_losses(ax, losses, floor=None, every=1):
     every : int
         How many steps lie between two losses.
 
-    Returns
-    -------
-    matplotlib.axes.Axes
-
     Raises
     ------
     ValueError
@@ -122,23 +139,21 @@ def plot_losses(ax, losses, floor=None, every=1):
         steps = every * numpy.arange(length)
         colour = SERIES[number % len(SERIES)]
         style = STYLES[number % len(STYLES)]
-        _ = ax.plot(steps, run[:length], color=colour, linestyle=style, linewidth=2.5, label=label)
+        ax.plot(steps, run[:length], color=colour, linestyle=style, linewidth=2.5, label=label)
         if 0 < length < len(run):
-            _ = ax.plot(steps[-1], run[length - 1], "X", color=colour, markersize=11)
+            ax.plot(steps[-1], run[length - 1], "X", color=colour, markersize=11)
     ax.set_yscale("log")
     if floor is not None:
-        _ = ax.axhline(floor, color=FLOOR, linestyle="--", linewidth=2,
-                       label=f"best possible, {floor:.4g}")
-    _ = ax.set_xlabel("step", fontsize=12)
-    _ = ax.set_ylabel("loss", fontsize=12)
-    ax.tick_params(labelsize=11)
-    ax.grid(alpha=0.25)
-    _ = ax.legend(fontsize=11)
-    return ax
+        ax.axhline(floor, color=FLOOR, linestyle="--", linewidth=2,
+                   label=f"best possible, {floor:.4g}")
+    label_axes(ax, "step", "loss")
 
 
 def plot_graph(ax, result, names):
     """Draw the graph that autograd recorded, from the leaves on the left to the result.
+
+    An operation with a second input that autograd does not watch, such as data, names it
+    *constant*: that is what it is to the derivative.
 
     Parameters
     ----------
@@ -147,11 +162,7 @@ def plot_graph(ax, result, names):
     result : torch.Tensor, shape ()
         A tensor with a ``grad_fn``.
     names : dict from str to torch.Tensor
-        Names of the leaves, for their boxes.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Names of the leaves, and of the result if it is to be named, for their boxes.
 
     Raises
     ------
@@ -168,21 +179,22 @@ def plot_graph(ax, result, names):
     for node, place in places.items():
         leaf = getattr(node, "variable", None)
         text = _operation(node) if leaf is None else labels.get(id(leaf), "leaf")
-        colour = "#F0F0F0" if leaf is None else GUESS
+        if node is result.grad_fn and id(result) in labels:
+            text += f"\n= {labels[id(result)]}"
         boxes[node] = ax.text(
-            *place, text, ha="center", va="center", fontsize=12,
-            bbox={"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "black"})
+            *place, text, ha="center", va="center", fontsize=12, fontfamily=_fonts(),
+            color="black", bbox={"boxstyle": "round,pad=0.35", "edgecolor": _EDGE,
+                                 "facecolor": _BOX if leaf is None else GUESS})
     for above, below in edges:
         # The arrows lie above the boxes: they are drawn later, when the boxes know their size.
-        _ = ax.annotate("", places[above], places[below], zorder=4, arrowprops={
-            "arrowstyle": "-|>", "color": "#555555", "linewidth": 1.4, "shrinkA": 3, "shrinkB": 3,
+        ax.annotate("", places[above], places[below], zorder=4, arrowprops={
+            "arrowstyle": "-|>", "color": _EDGE, "linewidth": 1.4, "shrinkA": 3, "shrinkB": 3,
             "connectionstyle": _bend(places[above], places[below], places),
             "patchA": boxes[below].get_bbox_patch(), "patchB": boxes[above].get_bbox_patch()})
     columns, rows = zip(*places.values(), strict=True)
     ax.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
     ax.set_ylim(min(rows) - 0.8, max(rows) + 0.8)
     ax.set_axis_off()
-    return ax
 
 
 def _walk(root):
@@ -250,8 +262,11 @@ def _bend(end, start, places):
 
 def _operation(node):
     name = type(node).__name__.removesuffix("Backward0").removesuffix("Backward")
-    signs = {"Mul": "×", "Add": "+", "Sub": "−", "Div": "÷", "Pow": "power", "Sum": "sum"}
-    return signs.get(name, name)
+    signs = {"Mul": "×", "Add": "+", "Sub": "−", "Div": "÷"}
+    if name in signs:
+        unwatched = any(below is None for below, _ in node.next_functions)
+        return f"{signs[name]} constant" if unwatched else signs[name]
+    return {"Pow": "power", "Sum": "sum"}.get(name, name)
 
 
 def _line(name, values, like=None):

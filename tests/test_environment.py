@@ -22,6 +22,11 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+@pytest.fixture(autouse=True)
+def figures_are_shown(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+
+
 @pytest.fixture
 def pretend(monkeypatch):
     """Pretend other versions: pretend(torch=None) takes torch away."""
@@ -62,6 +67,28 @@ def test_all_is_well_where_the_tests_run():
     assert all(package.state == "ok" for package in found.needed + found.optional)
     assert found.summary.endswith("Everything that the course needs is here.")
     assert found.device is None
+
+
+@pytest.mark.parametrize("backend", ["Agg", "svg"])
+def test_backend_that_shows_no_figure_is_named(monkeypatch, backend):
+    monkeypatch.setenv("MPLBACKEND", backend)
+    found = report()
+    assert found.ok
+    assert f"you will see no figure.\nThe variable MPLBACKEND is {backend}," in found.summary
+    assert "unset MPLBACKEND" in found.summary
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "TkAgg"])
+def test_backend_that_shows_figures_is_no_news(monkeypatch, backend):
+    monkeypatch.setenv("MPLBACKEND", backend)
+    assert report().summary.endswith("Everything that the course needs is here.")
+
+
+def test_missing_package_and_hidden_figures_are_both_told(monkeypatch, pretend):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    pretend(torch=None)
+    assert "MPLBACKEND is agg" in report().summary
+    assert "Missing: torch." in report().summary
 
 
 def test_summary_names_nothing_that_differs_between_machines():

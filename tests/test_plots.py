@@ -1,8 +1,10 @@
 """Pictures are tested by what they draw: the lines, their data, colours, labels and limits."""
 
 import io
+import warnings
 
 import matplotlib
+import matplotlib.style
 import numpy
 import pytest
 import torch
@@ -20,6 +22,7 @@ from polylab.plots import (
     STYLES,
     TRUTH,
     label_angles,
+    label_axes,
     plot_fit,
     plot_graph,
     plot_losses,
@@ -34,7 +37,7 @@ def ax():
 
 
 def test_fit_draws_each_curve_with_its_own_data_colour_and_name(ax):
-    assert plot_fit(ax, X, Y, predicted=2 * Y, guess=3 * Y) is ax
+    plot_fit(ax, X, Y, predicted=2 * Y, guess=3 * Y)
     drawn = {line.get_label(): (line.get_color(), line.get_ydata()) for line in ax.get_lines()}
     for label, colour, values in (
         ("truth, sin x", TRUTH, Y), ("fit", FIT, 2 * Y), ("first guess", GUESS, 3 * Y)
@@ -70,7 +73,7 @@ def test_angles_are_labelled_in_multiples_of_pi(ax):
 
 def test_losses_of_several_runs_differ_in_colour_and_style_and_show_the_floor(ax):
     runs = {"SGD": [100.0, 10.0], "Adam": [100.0, 50.0], "RMSprop": [100.0, 70.0]}
-    assert plot_losses(ax, runs, floor=8.817, every=100) is ax
+    plot_losses(ax, runs, floor=8.817, every=100)
     assert ax.get_yscale() == "log"
     *lines, floor = ax.get_lines()
     for line, (label, run), colour in zip(lines, runs.items(), SERIES, strict=False):
@@ -79,6 +82,8 @@ def test_losses_of_several_runs_differ_in_colour_and_style_and_show_the_floor(ax
         assert_array_equal(line.get_ydata(), run)
         assert_array_equal(line.get_xdata(), [0, 100])
     assert len({line.get_linestyle() for line in lines}) == 3
+    assert floor.get_linestyle() == "--"
+    assert "--" not in STYLES
     assert floor.get_color() == FLOOR
     assert floor.get_label() == "best possible, 8.817"
     assert list(floor.get_ydata()) == [8.817, 8.817]
@@ -104,10 +109,10 @@ def test_autograd_graph_shows_leaves_by_name_and_operations_by_sign(ax):
     a, b = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
     x = torch.ones(3)
     loss = ((a + b * x) ** 2).sum()
-    assert plot_graph(ax, loss, {"a": a, "b": b}) is ax
+    plot_graph(ax, loss, {"a": a, "b": b, "loss": loss})
     boxes = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
-    assert set(boxes) == {"a", "b", "×", "+", "power", "sum"}
-    order = ["b", "×", "+", "power", "sum"]
+    assert set(boxes) == {"a", "b", "× constant", "+", "power", "sum\n= loss"}
+    order = ["b", "× constant", "+", "power", "sum\n= loss"]
     columns = [boxes[name][0] for name in order]
     assert columns == sorted(columns)
     assert boxes["a"][0] == boxes["b"][0]
@@ -145,6 +150,96 @@ def test_no_box_of_the_graph_hides_another(ax):
              for at, other in places[:i] if at == column]
     assert apart
     assert min(apart) >= 0.8
+
+
+def test_graph_tells_an_unwatched_input_from_a_watched_one(ax):
+    a, b = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    plot_graph(ax, 3 * (a * b) / (b - torch.ones(())), {})
+    assert sorted(text.get_text() for text in ax.texts if text.get_text()) == [
+        "leaf", "leaf", "×", "× constant", "÷", "− constant"]
+
+
+def test_axes_are_named_and_the_legend_names_what_has_a_label(ax):
+    ax.plot([1, 2], label="run")
+    ax.plot([2, 1])
+    label_axes(ax, "b", "loss", loc="upper left")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("b", "loss")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["run"]
+
+
+def test_axes_without_a_labelled_line_get_no_legend(ax):
+    ax.plot([1, 2])
+    label_axes(ax, "b", "loss")
+    assert ax.get_legend() is None
+
+
+def draw_everything(ax):
+    """Draw each kind of picture on one of four axes, and return them."""
+    axes = ax.figure.subplots(2, 2).ravel()
+    a = torch.tensor(1.0, requires_grad=True)
+    plot_fit(axes[0], X, Y, predicted=2 * Y, guess=3 * Y)
+    runs = {f"run {number}": [100.0 + number, 10.0] for number in range(len(SERIES))}
+    plot_losses(axes[1], runs, floor=8.817)
+    plot_graph(axes[2], ((a * torch.ones(3)) ** 2).sum(), {"a": a})
+    axes[3].plot([-2, -1], label="−1")
+    axes[3].set_title("b −1")
+    label_axes(axes[3], "x²", "−π")
+    return axes
+
+
+def contrast(colour, ground):
+    """Return the contrast of two colours as the WCAG define it: 1 for equal ones, at most 21."""
+    def luminance(name):
+        rgb = numpy.array(matplotlib.colors.to_rgb(name))
+        linear = numpy.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    lighter, darker = sorted([luminance(colour), luminance(ground)], reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_each_line_and_each_word_is_seen_in_a_light_and_in_a_dark_style(style):
+    with matplotlib.style.context(style):
+        axes = draw_everything(Figure().subplots())
+    for ax in axes:
+        ground = ax.get_facecolor() if ax.axison else ax.figure.get_facecolor()
+        for line in ax.get_lines():
+            assert contrast(line.get_color(), ground) > 2.1, (line.get_label(), style)
+        for text in ax.texts:
+            box = text.get_bbox_patch()
+            if box is not None and text.get_text():
+                assert contrast(text.get_color(), box.get_facecolor()) > 4.5
+            if getattr(text, "arrow_patch", None) is not None:
+                assert contrast(text.arrow_patch.get_edgecolor(), ground) > 2.5
+        for text in (ax.xaxis.label, ax.yaxis.label, *(ax.get_legend() or ax).findobj(
+                matplotlib.text.Text)):
+            if text.get_text() and text not in ax.texts:
+                assert contrast(text.get_color(), ax.figure.get_facecolor()) > 3
+
+
+@pytest.mark.parametrize("colour", [TRUTH, FIT, FLOOR, *SERIES[:3], *SERIES[4:]])
+def test_colour_is_seen_on_white_and_on_the_dark_ground_of_an_editor(colour):
+    assert contrast(colour, "white") > 2.9
+    assert contrast(colour, "#1E1E1E") > 2.9
+
+
+def test_signs_that_the_font_of_the_reader_lacks_come_from_another():
+    with matplotlib.rc_context({"font.family": ["cmss10"]}):  # without − and without π
+        axes = draw_everything(Figure().subplots())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            axes[0].figure.savefig(io.BytesIO(), format="png")
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_letters_follow_the_size_that_the_reader_has_chosen():
+    with matplotlib.rc_context({"font.size": 20}):
+        ax = draw_everything(Figure().subplots())[0]
+        ax.figure.canvas.draw()
+    assert ax.xaxis.label.get_size() == 24
+    assert {label.get_size() for label in ax.get_xticklabels()} == {22}
+    assert {text.get_size() for text in ax.get_legend().get_texts()} == {22}
 
 
 def test_nothing_global_changes(ax):

@@ -490,6 +490,17 @@ def lines_fit_a_page(lesson):
     ]
 
 
+def no_line_is_black(lesson):
+    """In a dark style it would be black on black, and white is lost on paper."""
+    return [
+        f"{at(index)} draws in {node.value.value}: take a colour that is seen on any ground."
+        for index, node in nodes(lesson, ast.keyword)
+        if node.arg in ("color", "colors", "c", "facecolor", "edgecolor")
+        and isinstance(node.value, ast.Constant)
+        and node.value.value in ("black", "white", "k", "w", "#000000", "#FFFFFF")
+    ]
+
+
 def nothing_is_discarded_in_vain(lesson):
     """Only the value of a cell's last line is shown, so only there can ``_ =`` do anything."""
     found = []
@@ -923,6 +934,7 @@ RULES_FOR_FOLDED = (
     figures_have_a_promise,
     checks_are_few,
     lines_fit_a_page,
+    no_line_is_black,
     nothing_is_discarded_in_vain,
 )
 
