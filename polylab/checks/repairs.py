@@ -14,7 +14,7 @@ import numpy
 from polylab.checks.engine.common import call_twice, checker, require_choice, require_function
 from polylab.checks.engine.errors import MISSING_DEVICE
 from polylab.checks.engine.guard import call
-from polylab.checks.engine.reading import own_functions
+from polylab.checks.engine.reading import own_functions, parts_of
 from polylab.checks.engine.trials import make_trials
 from polylab.checks.engine.values import (
     close,
@@ -124,7 +124,7 @@ def _judge_plain_losses(program):
     run = make_runs("sgd")[0]
     arrays = (to_library(array, "torch") for array in (run.x, run.y, run.start))
     _, losses = call(program, *arrays, run.rate, run.steps).value
-    items = losses if type(losses) in (list, tuple) else [losses]
+    items = parts_of(losses) or [losses]
     if any(getattr(item, "requires_grad", False) for item in items):
         raise Refusal("The coefficients and the losses are right.",
                       "The losses still hold on to their graphs, so memory grows and NumPy "
@@ -243,10 +243,11 @@ def _run_with_own_rate(program, x, y, start):
 
 
 def _read_pair(value):
-    if type(value) not in (tuple, list) or len(value) != 2:
+    pair = parts_of(value) or ()
+    if len(pair) != 2:
         raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, "
                       "losses) is wanted.", "compare the last line with the task.")
-    return read_numbers(value[0], "four coefficients"), read_numbers(value[1], "the losses")
+    return read_numbers(pair[0], "four coefficients"), read_numbers(pair[1], "the losses")
 
 
 def _require_descent(coefficients, losses, x, y, start):

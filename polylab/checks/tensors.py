@@ -15,11 +15,12 @@ from polylab.checks.engine.common import (
     require_function,
 )
 from polylab.checks.engine.guard import call
-from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.reading import is_a, parts_of
 from polylab.checks.engine.values import (
     TOLERANCE,
     Reading,
     describe,
+    is_tensor,
     read_numbers,
     require_finite,
     require_kind,
@@ -227,9 +228,11 @@ def _compare_bool(given, wanted):
 
 
 def _compare_tuple(given, wanted, question, dtype):
-    if not is_a(given, (tuple, list)):
-        return "", f"{len(wanted)} values in a tuple are wanted, {describe(given)} came."
-    given = tuple.__new__(tuple, given)
+    is_row = type(given) is numpy.ndarray or is_tensor(given)
+    is_row = is_row and tuple(given.shape) == (len(wanted),)
+    given, came = list(given) if is_row else parts_of(given), given
+    if given is None:
+        return "", f"{len(wanted)} values in a tuple are wanted, {describe(came)} came."
     if any(part is ... for part in given):
         raise NotAttempted("the answer still holds `...`")
     if len(given) != len(wanted):
@@ -326,10 +329,8 @@ def _wrong_numbers(given, wanted, allowed, off):
 
 def _may_hold_numbers(value):
     """Return whether a value is of a kind that is read, so that what is wrong with it is told."""
-    torch = sys.modules.get("torch")
-    tensors = () if torch is None else (torch.Tensor, torch.nn.Parameter)
-    return value is ... or type(value) in (int, float, tuple, list, *tensors) or is_a(
-        value, (numpy.ndarray, numpy.generic))
+    return (value is ... or type(value) in (int, float) or parts_of(value) is not None
+            or is_tensor(value) or is_a(value, (numpy.ndarray, numpy.generic)))
 
 
 def _as_wanted(wanted):

@@ -16,6 +16,7 @@ from polylab.checks.engine.common import (
     require_function,
     require_own_gradient,
 )
+from polylab.checks.engine.reading import parts_of
 from polylab.checks.engine.values import (
     TOLERANCE,
     close,
@@ -280,19 +281,19 @@ def _try(answer, run, right, library, also):
 
 def _is_pair(value):
     """Return whether a value is the coefficients and something else."""
-    if type(value) not in (tuple, list) or len(value) != 2:
-        return False
+    pair = parts_of(value) or ()
     try:
-        return read_numbers(value[0], "").numbers.shape == (4,)
+        return len(pair) == 2 and read_numbers(pair[0], "").numbers.shape == (4,)
     except Refusal:
         return False
 
 
 def _split(value, also):
-    if type(value) not in (tuple, list) or len(value) != 2:
+    pair = parts_of(value) or ()
+    if len(pair) != 2:
         raise Refusal("It runs.", f"It returns {describe(value)}; the pair (coefficients, {also}) "
                       "is wanted.", "compare the last line with the task.")
-    return value
+    return pair
 
 
 def _compare_predictions(predictions, runs, paths):

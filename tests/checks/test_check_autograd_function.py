@@ -227,7 +227,7 @@ WRONG = (
     ("legendre 3", LeansOnGlobal, "global variable `scale`"),
     ("legendre 3", InFloat32, "float64 went in, float32 came back"),
     ("legendre 3", function(lambda x: legendre(x).sum(), legendre_slope), "shape"),
-    ("legendre 3", function(lambda x: legendre(x) / 0, legendre_slope), "nan or infinite"),
+    ("legendre 3", function(lambda x: legendre(x) / 0, legendre_slope), "are nan"),
     ("relu", function(lambda x: x.clamp(min=0), lambda x: (x >= 0).to(x.dtype)),
      "At exactly 0 backward returns 1"),
     ("relu", function(lambda x: x.clamp(min=0), lambda x: (x.sign() + 1) / 2),

@@ -339,7 +339,7 @@ WRONG = (
     (divides_by_zero, "ZeroDivisionError: division by zero",
      "`return four_sums(coefficients, x, y) / (1 / nothing)`"),
     (lambda c, x, y: four_sums(c, x ^ 2, y), "`^` is not a power", "two stars"),
-    (nan_at_the_end, "nan or infinite"),
+    (nan_at_the_end, "are nan"),
     (reads_global, "global variable `c`"),
     (writes_global, "global variable `total`"),
     (reads_global_in_a_helper, "global variable `c`"),

@@ -618,8 +618,8 @@ def test_the_stub_of_nbgrader_is_a_blank_too():
 def test_a_blank_in_a_helper_counts():
     assert_not_attempted(check_gradient(leans_on_a_blank_helper))
     line = helper_to_write.__code__.co_firstlineno + 1
-    assert f"line {line} of the cell still holds `...`" in repr(
-        check_gradient(leans_on_a_blank_helper))
+    assert (f"`helper_to_write`, which it calls, still holds `...` in line {line} of its cell"
+            in repr(check_gradient(leans_on_a_blank_helper)))
 
 
 # --- classes: nbgrader, and no torch where none is needed -------------------------------------

@@ -103,14 +103,15 @@ EXPECTED = {
     "right": "Right: on 5 sets of points your gradient of the sum of squares agrees with finite "
              "differences.",
     "raises": "It raises ZeroDivisionError: division by zero, in line 3: `return "
-              "right(coefficients, x, y) / (1 / nothing)`. Hint: run that line alone with small "
-              "numbers.",
+              "right(coefficients, x, y) / (1 / nothing)`. Hint: print what that line uses, in "
+              "a line above it.",
     "helper raises": "It starts to run. Two shapes do not fit together, in line 5: `return x + "
                      "[1, 2]`. Hint: print the shape of each array that meets there.",
     "exits": "It raises SystemExit: the code asked Python to stop, in line 2: `exit()`. Hint: a "
              "function ends with `return`; leave Python running.",
     "asks": "It raises EOFError: the code asked for input; there is nobody to answer, in line 2: "
-            "`return input()`. Hint: run that line alone with small numbers.",
+            "`return input()`. Hint: a function gets its numbers as parameters; nobody is "
+            "asked.",
     "talks": "Right: on 5 sets of points your gradient of the sum of squares agrees with finite "
              "differences.",
     "global": "It takes (coefficients, x, y). It uses the global variable `c` from outside, "

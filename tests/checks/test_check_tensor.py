@@ -1,6 +1,7 @@
 """check_tensor and the tasks: every task passes its right answer and names each near miss."""
 
 import inspect
+from collections import namedtuple
 
 import numpy
 import pytest
@@ -139,6 +140,7 @@ def prints_the_values(values, x):
     return result
 
 
+Pair = namedtuple("Pair", "first second")
 RIGHT = (
     ("word", "changes"), ("word", " Changes "),
     ("yes", True), ("yes", numpy.True_), ("yes", torch.tensor(True)),
@@ -156,6 +158,8 @@ RIGHT = (
     ("like", lambda x: torch.ones(len(x), dtype=x.dtype, device=x.device) * x),
     ("some", (2, 5)), ("some", [7, 0]), ("some", numpy.array([3.5, 3.5])),
     ("both", lambda x: (x.copy(), x * x)), ("both", lambda x: [x + 0, x**2]),
+    ("both", lambda x: Pair(x.copy(), x * x)), ("some", Pair(2, 5)), ("pair", Pair(2, 3)),
+    ("pair", numpy.array([2, 3])), ("pair", torch.tensor([2.0, 3.0])),
 )
 
 
@@ -195,6 +199,10 @@ WRONG = (
     ("some", object(), "2 values in a tuple are wanted, an object of type object came"),
     ("some", 7, "2 numbers are wanted, 1 came", "one tuple of 2 numbers"),
     ("some", (1, 2, 4), "2 numbers are wanted, 3 came"),
+    ("some", Pair(3, 5), "The sum is 8"),
+    ("pair", Pair(3, 2), "Part 0: the value is wrong"),
+    ("pair", numpy.array([2, 4]), "Part 1: the value is wrong"),
+    ("pair", numpy.array([[2, 3]]), "2 values in a tuple are wanted, an array of shape (1, 2)"),
     ("some", [[3, 4]], "2 numbers are wanted, an array of shape (1, 2) came"),
     ("some", (7, float("nan")), "Some of its numbers are nan or infinite"),
     ("some", (3, 5), "It has 2 parts, as wanted", "The sum is 8"),
@@ -232,7 +240,7 @@ WRONG = (
     ("tail", lambda x: x[1:] + torch.rand(()), "two different answers"),
     ("tail", counts, "global variable `seen`"),
     ("tail", tail_of_global, "global variable `x`"),
-    ("tail", lambda x: x[1:] / 0, "nan or infinite"),
+    ("tail", lambda x: x[1:] / 0, "Some of them are infinite"),
     ("tail", lambda: 1, "cannot be called with (x)"),
     ("tail", torch.zeros(3), "A function of (x) is wanted, a tensor of shape (3,) came"),
     ("sum", lambda x: x.sum(), "`.item()` is missing"),
@@ -274,6 +282,7 @@ def starter(x):
 
 @pytest.mark.parametrize(("task", "answer"), [
     ("tail", starter), ("tail", ...), ("grid", None), ("pair", (..., ...)), ("pair", (2, ...)),
+    ("pair", Pair(2, ...)),
     ("word", ...), ("both", lambda x: (x, ...)),
 ])
 def test_a_starter_is_not_attempted(task, answer):

@@ -9,7 +9,6 @@ from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import (
     blank_line,
     is_a,
-    lone_blank_line,
     oracles_used,
     outside_constants,
     outside_data,
@@ -25,7 +24,7 @@ def checker(judge):
     """Turn a function that raises `Refusal` into a checker that returns a `Verdict`.
 
     ``judge(answer, …)`` returns the message of a pass. A ``...`` left in the answer is reported
-    before the answer is run; one that stands alone on its line only if the answer fails.
+    before the answer is run; one that may be none only if the answer fails.
     """
 
     @functools.wraps(judge)
@@ -37,7 +36,7 @@ def checker(judge):
             with untouched_by(answer):
                 verdict = Verdict(True, judge(answer, *arguments, **named))
         except Refusal as refusal:
-            blank = lone_blank_line(answer)
+            blank = blank_line(answer, sure=False)
             refusal = NotAttempted(blank) if blank else refusal
             verdict = Verdict(False, str(refusal))
         return hand_back(verdict)

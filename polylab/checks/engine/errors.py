@@ -132,6 +132,8 @@ def explain_error(error, function):
     where = f", in {line}" if line else ""
     if type(error) is NotImplementedError and "NotImplementedError" in line:
         return NotAttempted(line)
+    if "ellipsis" in text:
+        return NotAttempted(f"something is still `...`{where}")
     lost = "NoneType" in text and ".grad" in line
     if lost or "does not require grad and does not have a grad_fn" in text:
         names = rebound_names(function)
@@ -156,7 +158,8 @@ def explain_error(error, function):
         "SystemExit": "a function ends with `return`; leave Python running.",
         "RecursionError": "the function calls itself and never stops.",
         "MemoryError": "an array is far larger than needed; print its shape.",
-    }.get(name, "run that line alone with small numbers." if line else
+        "EOFError": "a function gets its numbers as parameters; nobody is asked.",
+    }.get(name, "print what that line uses, in a line above it." if line else
           "call it yourself, in a cell of your own, and read the whole message.")
     return Refusal("", f"It raises {name}{said}{where}.", hint)
 

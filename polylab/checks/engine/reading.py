@@ -8,17 +8,17 @@ import functools
 import inspect
 import itertools
 import linecache
+import logging
 import math
-import pathlib
 import sys
-import sysconfig
 import textwrap
 import types
 
 from polylab.gradients import exact_gradient, finite_difference_gradient
 
 ORACLES = (exact_gradient, finite_difference_gradient)
-CONSTANTS_OF_MATHS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
+CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
+SOURCES_OF_CONSTANTS = ("math", "numpy", "torch")
 
 
 def own_functions(answer):
@@ -54,6 +54,14 @@ def is_a(value, kinds):
     return issubclass(type(value), kinds)
 
 
+def parts_of(value):
+    """Return what a tuple, a list or one of their kind holds, as a plain list; else None."""
+    for kind in (tuple, list):
+        if is_a(value, kind):
+            return list(kind.__iter__(value))
+    return None
+
+
 def _functions_in(value):
     if is_a(value, functools.partial):
         return _functions_in(value.func)
@@ -87,19 +95,15 @@ def _bare(member):
     return member.__func__ if is_a(member, (staticmethod, classmethod)) else member
 
 
-LIBRARY_FOLDERS = (
-    *{sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")},
-    str(pathlib.Path(__file__).parents[2]),
-    "<frozen",
-)
-
-
-def _in_library(filename):
-    return filename.startswith(LIBRARY_FOLDERS)
-
-
 def _from_library(function):
-    return _in_library(function.__code__.co_filename)
+    """Return whether a function is part of Python or of a package, wherever that is installed.
+
+    A learner writes in a notebook, whose module is ``__main__``, or in a file beside it, which is
+    a module of its own. What belongs to a package says so in ``__package__``.
+    """
+    home = function.__globals__
+    return home.get("__name__") != "__main__" and (
+        bool(home.get("__package__")) or home.get("__name__") in sys.stdlib_module_names)
 
 
 def _contents(cell):
@@ -165,10 +169,8 @@ def _outside(answer, wanted):
 
 
 def _is_data(name, value):
-    if is_a(value, (types.ModuleType, type)):
+    if is_a(value, (types.ModuleType, type, logging.Logger)) or _is_constant(name, value):
         return False
-    if name in CONSTANTS_OF_MATHS and type(value) is float:
-        return value != CONSTANTS_OF_MATHS[name]
     home = type.__getattribute__(type(value), "__module__").split(".")[0]
     if home == "torch":
         torch = sys.modules["torch"]
@@ -179,6 +181,15 @@ def _is_data(name, value):
     if callable(value):
         return _has_parameters(value)
     return True
+
+
+def _is_constant(name, value):
+    """Return whether a value is the same in every notebook: π, or `newaxis` imported by name."""
+    if value is None or (type(value) is float and value == CONSTANTS.get(name)):
+        return True
+    libraries = [vars(sys.modules[home]) for home in SOURCES_OF_CONSTANTS if home in sys.modules]
+    return value is not ... and any(library.get(known, ...) is value for library in libraries
+                                    for known in (name, *CONSTANTS))
 
 
 def _has_parameters(value):
@@ -239,45 +250,42 @@ def oracles_used(answer):
 # --- is it finished -------------------------------------------------------------------------
 
 
-def blank_line(answer):
+def blank_line(answer, sure=True):
     """Return where a ``...`` stands for something still to be written, or None.
 
-    A ``...`` inside square brackets (``x[..., None]``) is an index and does not count, and
-    neither does one that stands alone on a line: code that is right without that line is right.
+    Inside square brackets (``x[..., None]``), in a comparison and among the axes of ``einsum`` a
+    ``...`` is none. Alone on its line, or in a list or tuple, it may be one or not: code that is
+    right without that line is right, and ``(..., None)`` may be an index.
 
     Parameters
     ----------
     answer : object
         The learner's value, function or class.
+    sure : bool, default True
+        Whether to look for those that can be nothing else, before the answer is run; or, when it
+        has failed, for the others as well.
 
     Returns
     -------
     str or None
         Such as ``line 4 of the cell still holds `...```.
     """
-    return _first_blank(answer, alone=False)
-
-
-def lone_blank_line(answer):
-    """Return where a ``...`` stands alone on its line, or None."""
-    return _first_blank(answer, alone=True)
-
-
-def _first_blank(answer, alone):
-    if not alone and (answer is ... or _holds_ellipsis(answer)):
+    if answer is ... or any(part is ... for part in parts_of(answer) or ()):
         return "the answer is still `...`"
+    direct = _functions_in(answer)
     for function in own_functions(answer):
-        tree = _tree(function)
-        code = function.__code__
-        lines = _blanks_in_tree(tree, alone) if tree else [] if alone else _blanks_in_code(code)
+        for name in _names(function.__code__, _READS):
+            if function.__globals__.get(name) is ...:
+                return f"`{name}`, which it uses, is still `...`"
+        tree, code = _tree(function), function.__code__
+        lines = _blanks_in_tree(tree, sure) if tree else _blanks_in_code(code)
         if lines:
-            offset = code.co_firstlineno - 1 if tree else 0
-            return f"line {min(lines) + offset} of the cell still holds `...`"
+            line = min(lines) + (code.co_firstlineno - 1 if tree else 0)
+            if any(function is part for part in direct):
+                return f"line {line} of the cell still holds `...`"
+            return (f"`{function.__name__}`, which it calls, still holds `...` in line {line} of "
+                    "its cell")
     return None
-
-
-def _holds_ellipsis(answer):
-    return type(answer) in (tuple, list) and any(part is ... for part in answer)
 
 
 def _tree(function):
@@ -291,17 +299,22 @@ _parse = functools.lru_cache(64)(ast.parse)
 
 
 @functools.lru_cache(64)
-def _blanks_in_tree(tree, alone):
-    indices = set()
-    statements = set()
+def _blanks_in_tree(tree, sure):
+    """Return the lines of the blanks; see `blank_line`."""
+    no_blanks, unsure = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript):
-            indices |= set(ast.walk(node.slice))
+            no_blanks |= set(ast.walk(node.slice))
+        if isinstance(node, ast.Compare) or (
+                isinstance(node, ast.Call) and "einsum" in ast.unparse(node.func)):
+            no_blanks |= set(ast.walk(node))
         if isinstance(node, ast.Expr):
-            statements.add(node.value)
-    blanks = [node for node in ast.walk(tree)
-              if isinstance(node, ast.Constant) and node.value is ... and node not in indices]
-    return tuple(node.lineno for node in blanks if (node in statements) == alone)
+            unsure.add(node.value)
+        if isinstance(node, ast.List | ast.Tuple):
+            unsure.update(node.elts)
+    return tuple(node.lineno for node in ast.walk(tree)
+                 if isinstance(node, ast.Constant) and node.value is ...
+                 and node not in no_blanks and not (sure and node in unsure))
 
 
 def _blanks_in_code(code):
@@ -361,12 +374,14 @@ def learner_line(trace, answer):
         Empty if the error did not pass through the learner's code.
     """
     files = {function.__code__.co_filename for function in own_functions(answer)}
+    here = {function.__code__.co_filename for function in _functions_in(answer)}
     line = ""
     while trace is not None:
-        filename = trace.tb_frame.f_code.co_filename
-        if filename in files:
-            text = textwrap.shorten(linecache.getline(filename, trace.tb_lineno), 90,
+        code = trace.tb_frame.f_code
+        if code.co_filename in files:
+            text = textwrap.shorten(linecache.getline(code.co_filename, trace.tb_lineno), 90,
                                     placeholder=" …")
-            line = f"line {trace.tb_lineno}" + (f": `{text}`" if text else "")
+            where = "" if code.co_filename in here else f" of the cell of `{code.co_name}`"
+            line = f"line {trace.tb_lineno}{where}" + (f": `{text}`" if text else "")
         trace = trace.tb_next
     return line

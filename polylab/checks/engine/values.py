@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.checks.engine.reading import is_a
+from polylab.checks.engine.reading import is_a, parts_of
 from polylab.checks.engine.verdict import NotAttempted, Refusal
 
 LARGEST = 20_000_000  # numbers; anything larger is refused before it is copied
@@ -46,11 +46,10 @@ def read_numbers(value, wanted):
     """
     if value is ...:
         raise NotAttempted("the code returns `...`")
-    kind = type(value)
-    if kind in (tuple, list):
-        return _read_sequence(value, wanted)
-    torch = sys.modules.get("torch")
-    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+    kind, parts = type(value), parts_of(value)
+    if parts is not None:
+        return _read_sequence(parts, "list" if is_a(value, list) else "tuple", wanted)
+    if is_tensor(value):
         return _read_tensor(value, wanted)
     if kind is numpy.ndarray or is_a(value, numpy.generic):
         return _read_array(value, wanted)
@@ -63,26 +62,25 @@ def read_numbers(value, wanted):
     raise Refusal("It runs.", f"It returns {describe(value)}, not {wanted}.", _hint_for(value))
 
 
-def _read_sequence(value, wanted):
-    if len(value) > 10_000:
-        raise Refusal("It runs.", f"It returns a {type(value).__name__} of {len(value):,} items, "
-                      f"not {wanted}.", "which one of them is the answer?")
-    if any(part is None for part in value):
-        raise Refusal("It runs.", f"It returns a {type(value).__name__} in which "
-                      f"{'every part' if all(part is None for part in value) else 'a part'} is "
-                      "None.", "is it the `.grad` of something that is no leaf?")
-    parts = [read_numbers(part, wanted) for part in value]
-    if not parts:
-        raise Refusal("It runs.", f"It returns an empty {type(value).__name__}, not {wanted}.",
+def _read_sequence(parts, name, wanted):
+    if len(parts) > 10_000:
+        raise Refusal("It runs.", f"It returns a {name} of {len(parts):,} items, not {wanted}.",
+                      "which one of them is the answer?")
+    if any(part is None for part in parts):
+        count = "every part" if all(part is None for part in parts) else "a part"
+        raise Refusal("It runs.", f"It returns a {name} in which {count} is None.",
+                      "is it the `.grad` of something that is no leaf?")
+    readings = [read_numbers(part, wanted) for part in parts]
+    if not readings:
+        raise Refusal("It runs.", f"It returns an empty {name}, not {wanted}.",
                       "what should stand in it?")
-    shapes = [part.numbers.shape for part in parts]
+    shapes = [part.numbers.shape for part in readings]
     if len(set(shapes)) > 1:
-        raise Refusal("It runs.", f"The parts of its {type(value).__name__} have different "
-                      f"shapes, {shapes[0]} and {next(s for s in shapes if s != shapes[0])}.",
-                      "make each part one number.")
-    dtype = "float32" if any(part.dtype == "float32" for part in parts) else parts[0].dtype
-    device = next((part.device for part in parts if part.device != "cpu"), "cpu")
-    return Reading(numpy.stack([part.numbers for part in parts]), "tuple", dtype, device)
+        raise Refusal("It runs.", f"The parts of its {name} have different shapes, {shapes[0]} and "
+                      f"{next(s for s in shapes if s != shapes[0])}.", "make each part one number.")
+    dtype = "float32" if any(part.dtype == "float32" for part in readings) else readings[0].dtype
+    device = next((part.device for part in readings if part.device != "cpu"), "cpu")
+    return Reading(numpy.stack([part.numbers for part in readings]), "tuple", dtype, device)
 
 
 def _read_tensor(value, wanted):
@@ -111,6 +109,12 @@ def _require_size(size, wanted):
                       "print the shapes of the arrays on the way.")
 
 
+def is_tensor(value):
+    """Return whether a value is a tensor or a parameter of torch, without loading torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and type(value) in (torch.Tensor, torch.nn.Parameter)
+
+
 def describe(value):
     """Return what a value is in a few words, without calling any of its methods."""
     if value is None:
@@ -118,8 +122,7 @@ def describe(value):
     if value is ...:
         return "`...`"
     kind = type(value)
-    torch = sys.modules.get("torch")
-    if torch is not None and kind in (torch.Tensor, torch.nn.Parameter):
+    if is_tensor(value):
         return f"a tensor of shape {tuple(value.shape)}"
     if kind is numpy.ndarray:
         return f"an array of shape {value.shape}"
@@ -147,7 +150,10 @@ def _hint_for(value):
     if value is None:
         return "either `return` is missing, or what stands behind it is None."
     if is_a(value, types.GeneratorType):
-        return "use `return`, not `yield`."
+        return ("round brackets around `… for …` make a generator, not a tuple."
+                if value.gi_code.co_name == "<genexpr>" else "use `return`, not `yield`.")
+    if is_a(value, (complex, numpy.complexfloating)):
+        return "the root, or a broken power, of a negative number is complex."
     if is_a(value, (types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
         return "call it: a name without brackets is the function itself."
     if is_a(value, type):
@@ -179,10 +185,13 @@ def require_shape(reading, shape, hints=()):
 
 def require_finite(reading, what):
     """Refuse nan and infinities."""
+    right = "It runs and returns numbers of the right shape."
+    if numpy.isnan(reading.numbers).any():
+        raise Refusal(right, f"Some of {what} are nan.", "0/0, ∞ − ∞, and the root, the logarithm "
+                      "or a broken power of a negative number are nan; which is it?")
     if not numpy.isfinite(reading.numbers).all():
-        raise Refusal("It runs and returns numbers of the right shape.",
-                      f"Some of {what} are nan or infinite.",
-                      "where does it divide by zero, or grow without end?")
+        raise Refusal(right, f"Some of {what} are infinite.",
+                      "does something grow without end, or is it divided by zero?")
 
 
 def require_fractions(reading, dtype):
