@@ -81,15 +81,28 @@ def test_what_cannot_be_joined_is_refused(static, sources, message):
         modules.module("top")
 
 
-def test_style_has_the_colours_of_the_plots_and_lighter_ones_for_the_dark():
+def colour_table():
     table = modules.style().partition("}")[0]
-    colours = dict(re.findall(r"--pl-([\w-]+): light-dark\((#\w{6}), #\w{6}\)", table))
-    assert colours == {
+    found = re.findall(r"--pl-([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", table)
+    return {name: (light, dark) for name, light, dark in found}
+
+
+def test_style_has_the_colours_of_the_plots():
+    assert {name: light for name, (light, _) in colour_table().items()} == {
         "truth": plots.TRUTH, "fit": plots.FIT, "guess": plots.GUESS, "floor": plots.FLOOR,
         **{f"series-{n}": colour for n, colour in enumerate(plots.SERIES)}}
-    dark = re.search(r"--pl-truth: light-dark\(#000000, #(\w\w)\1\1\)", table)[1]
-    # WCAG 2 calls #959595 on black 6.9 : 1, #767676 on white 4.54 : 1.
-    assert 0x90 < int(dark, 16) < 0xB0
+
+
+@pytest.mark.parametrize(("light", "least", "most"), [
+    # WCAG 2 calls #959595 on black 6.9 : 1 and #767676 on black 4.6 : 1.
+    ("#000000", 0x8A, 0xA0), ("#FFFFFF", 0xFF, 0xFF), ("#BBBBBB", 0xBB, 0xBB),
+])
+def test_dark_ground_has_the_same_colours_lightened_as_far_as_needed(
+        monkeypatch, light, least, most):
+    monkeypatch.setattr(plots, "TRUTH", light)
+    dark = colour_table()["truth"][1]
+    assert dark == "#" + 3 * dark[1:3]
+    assert least <= int(dark[1:3], 16) <= most
 
 
 def test_static_folder_asks_no_other_host_and_is_part_of_the_package():

@@ -51,13 +51,15 @@ def script(name="host"):
 
 
 def style():
-    """Return the style sheet of all widgets, with the colours of :mod:`polylab.plots`."""
+    """Return the style sheet of all widgets: colours and line styles are those of the plots."""
     table = {"truth": plots.TRUTH, "fit": plots.FIT, "guess": plots.GUESS, "floor": plots.FLOOR}
     table |= {f"series-{number}": colour for number, colour in enumerate(plots.SERIES)}
     colours = "".join(f"  --pl-{name}: light-dark({colour}, {_lightened(colour)});\n"
                       for name, colour in table.items())
+    styles = "".join(f"  --pl-style-{number}: {_dashes(style)};\n"
+                     for number, style in enumerate(plots.STYLES))
     theme = (STATIC / "theme.css").read_text(encoding="utf-8")
-    return f".polylab {{\n{colours}}}\n{theme}"
+    return f".polylab {{\n{colours}{styles}}}\n{theme}"
 
 
 def _joined(name):
@@ -97,6 +99,13 @@ def _taken(match):
     if not names.startswith("{"):
         names = f"{{default: {names}}}"
     return f"const {re.sub(r' as ', ': ', names)} = $modules.{origin};"
+
+
+def _dashes(style):
+    """Return a line style of matplotlib as lengths in CSS; matplotlib counts in line widths."""
+    pattern = {"-": (), "--": (3.7, 1.6), "-.": (6.4, 1.6, 1, 1.6), ":": (1, 1.65)}.get(style)
+    lengths = style[1] if pattern is None else pattern
+    return " ".join(f"{2.5 * length:g}px" for length in lengths) or "none"
 
 
 def _lightened(colour):

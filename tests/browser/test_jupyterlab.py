@@ -1,4 +1,4 @@
-"""The two widgets in JupyterLab, used by keyboard in a real browser.
+"""The learning-rate lab in JupyterLab, used by keyboard in a real browser.
 
 The oracles are a plain loop over the 2,000 points, what can be read off the picture, and the
 same picture drawn in this process.
@@ -27,7 +27,7 @@ from PIL import Image
 
 from benchmarks.browser import key_presses, storm
 from polylab.data import FIRST_GUESS
-from polylab.lab import HandFit, LearningRateLab
+from polylab.lab import LearningRateLab
 from polylab.lab.challenges import CHALLENGES
 from polylab.lab.experiment import Experiment
 from polylab.lab.run_picture import draw_run
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.browser
 
 X = numpy.linspace(-numpy.pi, numpy.pi, 2000)
 ORANGE = (0xD5, 0x5E, 0x00)
-LAB, FIT = "12_find_the_learning_rate.ipynb", "02_pose_the_problem.ipynb"
+LAB = "12_find_the_learning_rate.ipynb"
 
 
 class Lab(Widget):
@@ -72,11 +72,6 @@ def notebook_12(browser, server):
     yield from notebook(browser, server, LAB)
 
 
-@pytest.fixture(scope="module")
-def notebook_02(browser, server):
-    yield from notebook(browser, server, FIT)
-
-
 @pytest.fixture
 def lab(notebook_12):
     """The learning-rate lab as it opens."""
@@ -95,16 +90,6 @@ def open_lab(lab):
     lab.press(lab.field("Predict first"), "Space")
     lab.wait_for_picture(draw_run(Experiment()))
     return lab
-
-
-@pytest.fixture
-def fit(notebook_02):
-    """HandFit as it opens."""
-    page, kernel = notebook_02
-    fit = Lab(page, "a (1)", kernel)
-    fit.press(fit.button("Reset"), "Enter")
-    fit.wait_for_picture(HandFit().picture.value)
-    return fit
 
 
 def descend(rate, start=FIRST_GUESS, steps=2000):
@@ -395,55 +380,3 @@ def test_benchmark_waits_for_each_picture(open_lab):
     assert len(times) == 4
     assert all(0 < time < 1000 * PATIENCE for time in times)
     open_lab.wait_for_picture(draw_run(Experiment()))  # up and down, twice
-
-
-def test_question_is_answered_and_explained(notebook_12):
-    page, _ = notebook_12
-    answers = Widget(page, "Answer")  # the first question: is the limit halved, same, doubled?
-    answers.press(answers.button("A"), "Enter")
-    answers.wait_for_text("Not yet, A. The curvature halves; the limit is 2 divided by it.")
-    answers.press(answers.button("C"), "Space")
-    answers.wait_for_text("Right, C. Yes: half as many terms, half the curvature")
-
-
-# HandFit.
-
-
-@pytest.mark.parametrize("name", ["a (1)", "b (x)", "c (x²)", "d (x³)"])
-def test_each_slider_of_hand_fit_moves_curve_words_and_loss(fit, name):
-    fit.press(fit.handle(name), "PageUp", "PageUp", "ArrowRight")
-    place = "abcd".index(name[0])
-    coefficients = numpy.zeros(4)
-    coefficients[place] = 11 * (0.01, 0.01, 0.005, 0.005)[place]
-    fit.wait_for_picture(HandFit(start=coefficients).picture.value)
-    loss = ((cubic(coefficients, X) - numpy.sin(X)) ** 2).sum()
-    assert fit.kernel.value("fit.loss") == pytest.approx(loss)
-    assert f"Loss {loss:.5g}, {loss / 8.81716541:.3g} times the floor" in fit.text()
-    x, y = read_orange(fit.picture(), 0, (-numpy.pi, numpy.pi), (-3, 3))
-    assert len(x) > 500
-    numpy.testing.assert_allclose(y, cubic(coefficients, x), atol=0.04)
-    _, middle = read_orange(fit.picture(), 1, (0, 1), numpy.log10([3, 1e6]))
-    bar = (numpy.log10(3) + numpy.log10(loss)) / 2  # half way up
-    assert middle.mean() == pytest.approx(bar, abs=0.03)
-
-
-def test_hand_fit_is_reset(fit):
-    fit.press(fit.handle("b (x)"), "End")
-    fit.wait_for_picture(HandFit(start=(0, 2, 0, 0)).picture.value)
-    fit.press(fit.button("Reset"), "Space")
-    fit.wait_for_picture(HandFit().picture.value)
-    assert fit.kernel.value("fit.coefficients") == [0, 0, 0, 0]
-    assert "Loss 999.5, 113 times the floor 8.817." in fit.text()
-
-
-def test_no_control_of_hand_fit_is_forgotten():
-    assert controls(HandFit()) == {"a", "b", "c", "d", "reset"}
-
-
-def test_goal_of_hand_fit_is_reached_by_keyboard(fit):
-    fit.press(fit.handle("b (x)"), *17 * ["PageUp"])
-    fit.press(fit.handle("d (x³)"), *4 * ["PageDown"], "ArrowRight")
-    fit.wait_for_text("The goal, under 20, is reached")
-    loss = ((cubic(numpy.array([0, 0.85, 0, -0.095]), X) - numpy.sin(X)) ** 2).sum()
-    assert fit.kernel.value("fit.loss") == pytest.approx(loss)
-    assert loss < 20

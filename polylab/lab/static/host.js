@@ -18,9 +18,10 @@
  * chooses the colours, else the reader's `prefers-color-scheme`.
  */
 
+import handFit from "./hand_fit.js";
 import question from "./question.js";
 
-const WIDGETS = { question };
+const WIDGETS = { hand_fit: handFit, question };
 
 /**
  * What a widget may ask of its model; anywidget's model offers the same and more.
@@ -31,6 +32,15 @@ const WIDGETS = { question };
  * @property {(event: string, listener: () => void) => void} on "change:name", or "change" for all
  * @property {(event: string, listener: () => void) => void} off
  * @property {() => void} save_changes hands what was set to the kernel, if there is one
+ */
+
+/**
+ * What a widget's `render` is given.
+ *
+ * @typedef {object} View
+ * @property {Model} model
+ * @property {HTMLElement} el
+ * @property {boolean} [alone] true on a page without a kernel
  */
 
 /**

@@ -5,7 +5,7 @@ import { dress, element, furnish, inline } from "./dom.js";
 let questions = 0; // made on this page, so that each can name its parts
 
 /**
- * @param {{model: import("./host.js").Model, el: HTMLElement}} view
+ * @param {import("./host.js").View} view
  * @returns {() => void} what lets go of the model
  */
 function render({ model, el }) {
