@@ -174,6 +174,47 @@ def _weight_and_bias(random):
     return random.normal(size=(1, random.integers(2, 7))), random.normal(size=1)
 
 
+def _losses_and_sizes(random):
+    count, size = random.integers(3, 9), random.integers(4, 40)
+    sizes = numpy.append(numpy.full(count, size), random.integers(1, size))
+    return random.uniform(0.5, 5, size=count + 1), sizes
+
+
+def _rows_by_chance(random):
+    count = random.integers(12, 40)
+    chances = random.dirichlet(numpy.full(count, 2.0))
+    rows = random.choice(count, size=random.integers(5, 12), p=chances)
+    return random.normal(size=4), random.normal(size=(count, 4)), random.normal(size=count), (
+        rows), chances
+
+
+def _weighed_gradient(weigh):
+    """Return 2 Σ w r x over the points drawn, where ``weigh(chances, n, B)`` is the weight w."""
+    def gradient(theta, X, y, rows, chances):
+        weights = weigh(chances, len(y), len(rows)) * numpy.bincount(rows, minlength=len(y))
+        return numpy.einsum("n,n,nk->k", 2 * weights, X @ theta - y, X)
+
+    return gradient
+
+
+def _by_share(theta, X, y, rows, chances):
+    """Divide by the sum of the weights, which is n on average only."""
+    weights = numpy.bincount(rows, minlength=len(y)) / chances
+    weights = len(y) * weights / weights.sum()
+    return numpy.einsum("n,n,nk->k", 2 * weights, X @ theta - y, X)
+
+
+def _level_of_noise(rate, size):
+    """Return what batches keep the loss of the cubic above its floor, from v = MvM + η²C."""
+    x, y = sine_samples()
+    X = numpy.vander(x, 4, increasing=True)
+    hessian, missed = 2 * X.T @ X, X @ numpy.linalg.lstsq(X, y)[0] - y
+    C = 4 * len(x) * numpy.einsum("n,ni,nj->ij", missed**2, X, X) / size
+    M = numpy.eye(4) - rate * hessian
+    v = numpy.linalg.solve(numpy.eye(16) - numpy.kron(M, M), rate**2 * C.ravel()).reshape(4, 4)
+    return numpy.trace(hessian @ v) / 2
+
+
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
     "cubic_under_12": Task(
@@ -651,6 +692,97 @@ TASKS = {
             NearMiss(lambda: 3341, "This is the slow odd mode, with λ = 2065.98.",
                      "which λ does the exercise name?"),
         ),
+    ),
+    # --- 15 Train in mini-batches -------------------------------------------------------------
+    "loss_of_epoch": Task(
+        "the mean over all points, from the means of the batches and their sizes",
+        wanted=lambda losses, sizes: numpy.average(losses, weights=sizes),
+        inputs=_losses_and_sizes,
+        hint="the sum of a batch is its mean times its size.",
+        near_misses=(
+            NearMiss(lambda losses, sizes: losses.mean(),
+                     "It is the mean of the means: the points of the short last batch count more "
+                     "than the others.", "how many points stand behind each number?"),
+            NearMiss(lambda losses, sizes: (losses * sizes).sum() / (len(sizes) * sizes[0]),
+                     "It divides as if the last batch were as large as the others.",
+                     "how many points are there really?"),
+            NearMiss(lambda losses, sizes: losses[:-1].mean(),
+                     "The last batch is left out.", "its points belong to the epoch too."),
+            NearMiss(lambda losses, sizes: (losses * sizes).sum(),
+                     "It is the sum over all points, not their mean.", "divide once, at the end."),
+            NearMiss(lambda losses, sizes: (losses * sizes).sum() / len(sizes),
+                     "It divides by the number of batches.", "how many points are there?"),
+            NearMiss(lambda losses, sizes: losses.sum() / sizes.sum(),
+                     "It adds up means as if they were sums.",
+                     "the sum of a batch is its mean times its size."),
+            NearMiss(lambda losses, sizes: losses.sum(), "It is the sum of the means.",
+                     "what is wanted is a mean over points."),
+        ),
+    ),
+    "gradient_with_chances": Task(
+        "an estimate that is right on average, whatever the chances of the points",
+        wanted=_weighed_gradient(lambda chances, n, size: 1 / (size * chances)),
+        inputs=_rows_by_chance,
+        hint="the term of point i is divided by its chance, and the sum by B.",
+        near_misses=(
+            NearMiss(_weighed_gradient(lambda chances, n, size: n / size + 0 * chances),
+                     "It is biased: the factor n/B is right for equal chances only.",
+                     "which points come too often, and how is that made good?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 1 / size + 0 * chances),
+                     "It is the mean gradient of the points drawn: `chances` and n are both left "
+                     "out.", "the full gradient is a sum over n points."),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 1 + 0 * chances),
+                     "It is the bare sum over the points drawn; it grows with B.",
+                     "what must a batch of twice the size give on average?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: chances / size),
+                     "It multiplies by the chances where it must divide.",
+                     "should a point that comes often count more or less?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: n * n * chances / size),
+                     "It multiplies by the chances where it must divide.",
+                     "should a point that comes often count more or less?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 1 / chances),
+                     "It forgets to divide by B.",
+                     "what must a batch of twice the size give on average?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: n / (size * chances)),
+                     "It is n times too large: dividing by the chances has already done the work "
+                     "of n.", "what is 1 / chances when all chances are 1/n?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 1 / (n * size * chances)),
+                     "It estimates the gradient of the mean.", "the loss is the sum of squares."),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 0.5 / (size * chances)),
+                     "The factor 2 of the square is missing.", "what is the slope of a square?"),
+            NearMiss(_by_share,
+                     "It divides by the sum of the weights, which is n on average only, so it is "
+                     "biased.", "divide by B instead."),
+            NearMiss(lambda theta, X, y, rows, chances: 2 * X.T @ (X @ theta - y),
+                     "It uses all points, not only those drawn.", "where do you use `rows`?"),
+        ),
+    ),
+    "level_for_32": Task(
+        "how far noise holds the loss above its floor, for batches of 32 at 2e-6",
+        wanted=lambda: _level_of_noise(2e-6, 32),
+        hint="Σ η C / (2 (2 − ηλ)) over the four modes, with C for B = 32.",
+        near_misses=(
+            NearMiss(lambda: 2000 * _level_of_noise(1e-9, 32),
+                     "This is the rule for small rates, (η/4) Σ C.", "at 2e-6 the ηλ of the fastest mode is no longer small beside 2."),
+            NearMiss(lambda: 32 * _level_of_noise(2e-6, 32), "This is the level for B = 1.",
+                     "how does C change with the size of the batch?"),
+            NearMiss(lambda: _level_of_noise(2e-6, 64), "This is the level for B = 64.",
+                     "which B does the exercise name?"),
+            NearMiss(lambda: _level_of_noise(1e-6, 32), "This is the level at 1e-6.",
+                     "which rate does the exercise name?"),
+            NearMiss(lambda: 8.81716541 + _level_of_noise(2e-6, 32),
+                     "This is the whole loss, floor included.",
+                     "how far above the floor is it?"),
+            NearMiss(lambda: numpy.sqrt(32) * _level_of_noise(2e-6, 32),
+                     "It divides by √32 where it must divide by 32.",
+                     "C is a variance, not its root."),
+            NearMiss(lambda: _level_of_noise(2e-6, 32) / 32, "It divides by 32 twice.",
+                     "C for B = 32 is C for B = 1, divided once."),
+            NearMiss(lambda: 2 * _level_of_noise(2e-6, 32),
+                     "It is twice the level: a distance z costs ½λz².",
+                     "is the 2 before the bracket there?"),
+        ),
+        tolerance=0.001,
     ),
 }
 """Every task by name."""

@@ -7,7 +7,7 @@ sentences. Nothing outside the answer is changed, whatever the answer does. To r
 engine
     The room that runs and reads a learner's code; its first page tells how an answer travels
     through it.
-losses, gradients, training, tensors, modules, functions, rates, repairs, project
+losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules
     One file per kind of answer. `losses` is the shortest: copy it to add one.
 slopes
     The wrong gradients that learners write.
@@ -21,6 +21,7 @@ from polylab.checks.modules import check_module
 from polylab.checks.project import check_project
 from polylab.checks.rates import check_learning_rate
 from polylab.checks.repairs import check_repair
+from polylab.checks.schedules import check_schedule
 from polylab.checks.tensors import check_tensor
 from polylab.checks.training import check_training
 
@@ -33,6 +34,7 @@ __all__ = [
     "check_module",
     "check_project",
     "check_repair",
+    "check_schedule",
     "check_tensor",
     "check_training",
 ]
