@@ -763,7 +763,8 @@ TASKS = {
         hint="Σ η C / (2 (2 − ηλ)) over the four modes, with C for B = 32.",
         near_misses=(
             NearMiss(lambda: 2000 * _level_of_noise(1e-9, 32),
-                     "This is the rule for small rates, (η/4) Σ C.", "at 2e-6 the ηλ of the fastest mode is no longer small beside 2."),
+                     "This is the rule for small rates, (η/4) Σ C.",
+                     "at 2e-6 the ηλ of the fastest mode is no longer small beside 2."),
             NearMiss(lambda: 32 * _level_of_noise(2e-6, 32), "This is the level for B = 1.",
                      "how does C change with the size of the batch?"),
             NearMiss(lambda: _level_of_noise(2e-6, 64), "This is the level for B = 64.",

@@ -35,6 +35,7 @@ COURSE = (
     "12_find_the_learning_rate",
     "13_repair_broken_training_loops",
     "14_fit_your_own_function",
+    "15_train_in_mini_batches",
 )
 PRACTICE = COURSE[13:15]
 # Notebooks whose promises are not folded yet; see RULES_FOR_FOLDED. To be empty, then to go.

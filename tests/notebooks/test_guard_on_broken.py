@@ -528,9 +528,9 @@ def test_finding_names_the_cell(tmp_path):
             "[01 Hold numbers in tensors](01_hold_numbers_in_tensors.ipynb) →",
         ),
         (
-            "14_fit_your_own_function",
-            "← [13 Repair broken training loops]"
-            "(13_repair_broken_training_loops.ipynb) · [Map](00_start_here.ipynb)",
+            "15_train_in_mini_batches",
+            "← [14 Fit your own function]"
+            "(14_fit_your_own_function.ipynb) · [Map](00_start_here.ipynb)",
         ),
     ],
 )
