@@ -27,6 +27,9 @@ lab
 environment
     What is installed, what is missing, and how to get it.
 
+start
+    Puts the notebooks into a folder of yours and opens them.
+
 Importing ``polylab`` itself imports none of them.
 """
 
