@@ -123,8 +123,8 @@ def page(notebook, name):
 
 EXERCISES = """\
 :::{note}
-A checker runs your answer, so the exercises need Python. [Run it yourself](run.md) says how to get it,
-in a browser or on your own machine.
+A checker runs your answer, so the exercises need Python. [Run it yourself](run.md) says how to get
+it, in a browser or on your own machine.
 :::"""
 
 
