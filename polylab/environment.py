@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
 
@@ -111,6 +112,9 @@ class Report:
         What every learner needs, and what only some targets of the Makefile need.
     widgets : str
         Whether sliders and buttons can be shown here, in one sentence.
+    notes : tuple of str
+        What does not stop the course and yet surprises: figures that nobody will see, a torch that
+        belongs to another Python, more threads than cores. Empty where all is as usual.
     device : str or None
         What torch computes on, in one sentence; None if it was not asked.
     hidden : str or None
@@ -121,6 +125,7 @@ class Report:
     needed: tuple[Package, ...]
     optional: tuple[Package, ...]
     widgets: str
+    notes: tuple[str, ...]
     device: str | None
     hidden: str | None = None
 
@@ -165,6 +170,7 @@ class Report:
         lines.append(f"Widgets: {self.widgets}")
         if self.device is not None:
             lines.append(f"Device: {self.device}")
+        lines += [f"Note: {note}" for note in self.notes]
         if versions:
             lines.append(f"Asked: {sys.executable}")
         return "\n".join([*lines, "", *self._verdict()])
@@ -209,6 +215,7 @@ def report(device=False):
         needed=needed,
         optional=optional,
         widgets=_widgets(),
+        notes=_notes(),
         device=_device() if device else None,
         hidden=_hidden(),
     )
@@ -252,6 +259,39 @@ def _in_a_notebook():
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
+
+
+def _notes():
+    notes = []
+    backend = os.environ.get("MPLBACKEND", "")
+    if backend.lower() in ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template"):
+        notes.append(f"MPLBACKEND={backend} is set, so no figure will be shown. Unset it and start "
+                     "again.")
+    try:
+        home = Path(str(importlib.metadata.distribution("torch").locate_file(""))).resolve()
+    except importlib.metadata.PackageNotFoundError:
+        home = None
+    if home is not None and Path(sys.prefix).resolve() not in home.parents:
+        notes.append(f"torch lies outside this Python's own folder, in {home}. That works, as long "
+                     "as nobody changes it there.")
+    cores = _cores()
+    if cores < (os.cpu_count() or 1) and not os.environ.get("OMP_NUM_THREADS"):
+        notes.append(f"this machine gives you {cores} of its {os.cpu_count()} cores, but torch "
+                     f"starts a thread for each. Set OMP_NUM_THREADS={cores} and start again.")
+    return tuple(notes)
+
+
+def _cores(quota=Path("/sys/fs/cgroup/cpu.max")):
+    """Return how many cores this process may use: those allowed, or a container's share."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    try:
+        share, period = quota.read_text(encoding="ascii").split()
+        return max(1, min(cores, int(share) // int(period)))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return cores
 
 
 def _device():

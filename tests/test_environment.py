@@ -250,7 +250,43 @@ def test_terminal_prints_the_details():
     assert answer.stderr == ""
 
 
-@pytest.mark.parametrize("name", ["__init__", "__main__", "environment"])
+def test_where_all_is_as_usual_there_is_no_note(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert report().notes == ()
+    assert "Note" not in report().details
+
+
+@pytest.mark.parametrize(("backend", "seen"), [("Agg", False), ("svg", False), ("tkagg", True)])
+def test_figures_that_nobody_will_see_are_named(monkeypatch, backend, seen):
+    monkeypatch.setenv("MPLBACKEND", backend)
+    assert (f"MPLBACKEND={backend} is set" in report().summary) is not seen
+
+
+def test_torch_of_another_python_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert "torch lies outside this Python's own folder" in report().summary
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", 6), (None, 6)])
+def test_cores_are_those_that_a_container_gives(monkeypatch, tmp_path, quota, cores):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n", encoding="ascii")
+    assert environment._cores(tmp_path / "cpu.max") == cores
+
+
+def test_more_threads_than_cores_are_named(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(environment, "_cores", lambda: 2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert "gives you 2 of its 64 cores" in report().summary
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert "cores" not in report().summary
+
+
+@pytest.mark.parametrize("name", ["__init__", "__main__", "environment", "start"])
 def test_an_old_python_can_read_the_check(name):
     source = (ROOT / "polylab" / f"{name}.py").read_text(encoding="utf-8")
     assert ast.parse(source, feature_version=(3, 8))
