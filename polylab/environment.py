@@ -22,18 +22,18 @@ OLDEST_PYTHON = (3, 11)
 NEEDED = (
     ("numpy", ">=2.0,<3", "arrays, and gradient descent by hand"),
     ("torch", ">=2.6,<3", "tensors, autograd, layers and optimisers, from notebook 01 on"),
-    ("matplotlib", ">=3.9,<4", "every plot"),
+    ("matplotlib", ">=3.10.7,<4", "every plot"),
     ("pillow", ">=10.3", "the pictures that follow a slider"),
-    ("array-api-compat", ">=1.9,<2", "one function for NumPy arrays and for tensors"),
+    ("array-api-compat", ">=1.12,<2", "one function for NumPy arrays and for tensors"),
     ("tqdm", ">=4.66,<5", "progress bars"),
     ("ipywidgets", ">=8.1,<9", "sliders and buttons"),
     ("anywidget", ">=0.9.18,<1", "widgets that draw in the browser"),
     ("ipykernel", ">=6.29", "running the cells of a notebook"),
-    ("jupyterlab", ">=4.2,<5", "showing the notebooks"),
+    ("jupyterlab", ">=4.5,<5", "showing the notebooks"),
 )
 OPTIONAL = (
     ("voila", ">=0.5.8,<0.6", "make app"),
-    ("nbgrader", ">=0.9.5,<0.10", "handing out and grading the notebooks in a class"),
+    ("nbgrader", ">=0.9.6,<0.10", "handing out and grading the notebooks in a class"),
 )
 
 HOW_TO_INSTALL = """\

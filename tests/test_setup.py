@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # What setup.sh and make need of a system besides Python.
-COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "id", "make", "mkdir", "rm", "sed",
+COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "head", "id", "make", "mkdir", "rm", "sed",
             "sh", "tail", "tee", "touch")
 
 
@@ -114,7 +114,8 @@ class TestLists:
     def test_pip_understands_the_conda_route(self, tmp_path):
         for name in ("pyproject.toml", "README.md", "LICENSE", "constraints.txt"):
             shutil.copy(ROOT / name, tmp_path)
-        shutil.copytree(ROOT / "polylab", tmp_path / "polylab")
+        for name in ("polylab", "notebooks"):
+            shutil.copytree(ROOT / name, tmp_path / name)
         environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
         lines = environment["dependencies"][-1]["pip"]
         (tmp_path / "conda.txt").write_text("\n".join(lines), encoding="utf-8")
@@ -184,16 +185,25 @@ class Machine:
             shutil.copy(ROOT / name, self.course / name)
         for command in (*COMMANDS, "cp"):
             (self.commands / command).symlink_to(shutil.which(command))
+        self.add("uname", '#!/bin/sh\necho Darwin arm64\n')
         (folder / "fake_pip.py").write_text(FAKE_PIP, encoding="utf-8")
 
     def add(self, name, script):
         minor = ".".join(map(str, sys.version_info[:2]))
         path = self.commands / name
+        path.unlink(missing_ok=True)
         path.write_text(
             script.format(python=sys.executable, minor=minor, folder=self.folder),
             encoding="utf-8",
         )
         path.chmod(0o755)
+
+    def edit(self, old, new):
+        """Change one thing in this machine's set-up script, such as what it finds."""
+        script = self.course / "tools" / "setup.sh"
+        text = script.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        script.write_text(text.replace(old, new), encoding="utf-8")
 
     def make(self, *arguments, **variables):
         environment = {"PATH": str(self.commands), "PIP_CALLS": str(self.calls), **variables}
@@ -303,6 +313,31 @@ class TestSetUp:
         assert "  torch-2.whl (888.1 MB)\n" in machine.make("setup-lab", PIP_DOES=does).stdout
 
 
+    def test_temporary_files_lie_beside_the_packages(self, machine):
+        does = "import os; print('Downloading ' + os.environ['TMPDIR'] + ' (10.0 MB)')"
+        said = machine.make("setup-lab", PIP_DOES=does).stdout
+        assert f"{machine.course}/.venv/tmp (10.0 MB)" in said
+        assert not (machine.course / ".venv" / "tmp").exists()
+
+    def test_a_download_in_vain_is_announced(self, machine):
+        machine.add("uname", "#!/bin/sh\necho Linux x86_64\n")
+        machine.edit("/dev/nvidiactl /dev/nvidia0 /dev/dxg /proc/driver/nvidia", "/no/card")
+        said = machine.make("setup-lab").stdout
+        assert "There is no NVIDIA card here" in said
+        assert "make lab PIP_EXTRA_INDEX_URL=https://" in said
+        assert machine.make("setup-test").stdout.count("NVIDIA") == 0  # the torch is there
+
+    def test_no_word_of_cuda_where_it_is_of_use_or_not_offered(self, machine):
+        assert "NVIDIA" not in machine.make("setup-lab").stdout  # not Linux
+        shutil.rmtree(machine.course / ".venv")
+        machine.add("uname", "#!/bin/sh\necho Linux x86_64\n")
+        small = {"PIP_EXTRA_INDEX_URL": "https://example.org"}
+        assert "NVIDIA" not in machine.make("setup-lab", **small).stdout
+        shutil.rmtree(machine.course / ".venv")
+        machine.add("nvidia-smi", "#!/bin/sh\n")
+        assert "NVIDIA" not in machine.make("setup-lab").stdout
+
+
 class TestFailures:
     """What can go wrong is said in plain words, and leaves nothing half-made behind."""
 
@@ -315,7 +350,9 @@ class TestFailures:
 
     def test_no_python(self, machine):
         (machine.commands / "python3").unlink()
-        assert "No Python was found." in machine.refused("lab")
+        words = machine.refused("lab")
+        assert "No Python was found." in words
+        assert "apt install python3 python3-venv" in words  # or the next error is venv's
 
     def test_chosen_python_does_not_exist(self, machine):
         assert "PYTHON=python9 was asked for" in machine.refused("lab", "PYTHON=python9")
@@ -332,16 +369,30 @@ class TestFailures:
         assert f"apt install python{minor}-venv" in words
         assert not machine.has_environment()
 
-    def test_no_room_for_the_environment(self, machine):
+    @pytest.mark.parametrize(
+        ("said", "explained"),
+        [("the moon is too bright", "Python said:  the moon is too bright"),
+         ("OSError: [Errno 28] No space left on device", "The disk is full")])
+    def test_no_environment_can_be_made(self, machine, said, explained):
         machine.add(
             "python3",
-            '#!/bin/sh\nif [ "$2" = venv ]; then mkdir .venv; echo "disk full" >&2; exit 1; fi\n'
-            'exec "{python}" "$@"\n',
+            '#!/bin/sh\nif [ "$2" = venv ]; then mkdir .venv; echo "{{said}}" >&2; exit 1; fi\n'
+            'exec "{python}" "$@"\n'.replace("{{said}}", said),
         )
-        words = machine.refused("lab")
-        assert "could not make the folder .venv" in words
-        assert "Python said:  disk full" in words
+        assert explained in machine.refused("lab")
         assert not machine.has_environment()
+
+    def test_no_room_left(self, machine):
+        # The kernel's own full disk stands in for a real one.
+        (machine.course / ".venv-room").symlink_to("/dev/full")
+        machine.add("rm", '#!/bin/sh\nexec true\n')
+        assert "The disk is full" in machine.refused("lab", PIP_DOES="sys.exit(1)")
+
+    def test_a_folder_that_cannot_be_written_to(self, machine):
+        # For root every folder can be written to, so the shell's own test is made to say no.
+        machine.edit("[ -w . ]", "false")
+        words = machine.refused("lab")
+        assert f"This folder cannot be written to: {machine.course}" in words
 
     def test_no_network(self, machine, tmp_path):
         # Real pip, and an index at a port of this machine where nobody listens.
@@ -362,6 +413,8 @@ class TestFailures:
             ("ReadTimeoutError: Read timed out.", "There is no connection"),
             ("ProxyError('Cannot connect to proxy.')", "There is no connection"),
             ("SSLError(SSLCertVerificationError: CERTIFICATE_VERIFY_FAILED)",
+             "its certificate was not accepted"),
+            ("Could not fetch URL: certificate verify failed: self-signed certificate",
              "its certificate was not accepted"),
             ("ERROR: Could not install packages: [Errno 28] No space left on device",
              "The disk is full"),

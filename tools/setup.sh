@@ -68,12 +68,40 @@ choose_python() {  # sets $python, or explains why there is none
             "If you have one under another name, say so:  make $goal PYTHON=python3.12"
     else
         explain "No Python was found. The course needs Python 3.11 or newer." \
-            "Install it from python.org, or with your system's package manager."
+            "Debian, Ubuntu:  sudo apt install python3 python3-venv" \
+            "Elsewhere: install it from python.org, or with your system's package manager."
     fi
     return 1
 }
 
+room() {  # is there room for one more megabyte?
+    head -c 1000000 /dev/zero >.venv-room 2>/dev/null
+    found=$?
+    rm -f .venv-room
+    return "$found"
+}
+
+disk_is_full() {
+    explain "The disk is full: the packages need about 2 GB (with CUDA about 8 GB)." \
+        "Make room, then give the same command again."
+}
+
+# On Linux PyTorch comes with CUDA, which is of no use without an NVIDIA card.
+large_torch_in_vain() {
+    [ "$(uname -sm)" = "Linux x86_64" ] || return 1
+    [ -z "${PIP_EXTRA_INDEX_URL:-}${PIP_INDEX_URL:-}" ] || return 1
+    for card in /dev/nvidiactl /dev/nvidia0 /dev/dxg /proc/driver/nvidia; do
+        [ -e "$card" ] && return 1
+    done
+    ! command -v nvidia-smi >/dev/null
+}
+
 make_environment() {
+    if ! [ -w . ]; then
+        explain "This folder cannot be written to: $PWD" \
+            "The course makes its environment in it. Copy the course to a folder of your own."
+        return 1
+    fi
     choose_python || return 1
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         short=$(version "$python" | cut -d. -f1,2)
@@ -85,18 +113,28 @@ make_environment() {
     echo "Making .venv with Python $(version "$python")."
     if ! "$python" -m venv --clear .venv >"$log" 2>&1; then
         rm -rf .venv
-        explain "Python could not make the folder .venv in $PWD." \
-            "Is the disk full? May you write in this folder?" \
-            "Python said:  $(tail -n 1 "$log")"
+        if grep -q 'No space left on device' "$log" || ! room; then
+            disk_is_full
+        else
+            explain "Python could not make the folder .venv in $PWD." \
+                "Python said:  $(tail -n 1 "$log")"
+        fi
         return 1
+    fi
+    if large_torch_in_vain; then
+        echo "There is no NVIDIA card here, but PyTorch for Linux comes with CUDA: about 2.8 GB to"
+        echo "download and 5 GB on disk. A build ten times smaller does the same for the course."
+        echo "To take it, press Control-C now and type"
+        echo
+        echo "    make $goal PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu"
+        echo
     fi
 }
 
 why_pip_failed() {
-    if grep -Eq 'No space left on device|not enough free space' "$log"; then
-        explain "The disk is full: the packages need about 2 GB (with CUDA about 8 GB)." \
-            "Make room, then give the same command again."
-    elif grep -Eq 'CERTIFICATE_VERIFY_FAILED|SSLError' "$log"; then
+    if grep -Eq 'No space left on device|not enough free space' "$log" || ! room; then
+        disk_is_full
+    elif grep -Eiq 'certificate.verify.failed|SSLError|SSLCertVerification' "$log"; then
         explain "The package index was reached, but its certificate was not accepted." \
             "Is the computer's clock right? A school or company network may need its own" \
             "certificate: ask for it, then  export PIP_CERT=/path/to/certificate.pem"
@@ -117,8 +155,10 @@ why_pip_failed() {
     fi
 }
 
+# pip's temporary files lie beside the packages: /tmp may be small, or even in memory.
 pip_install() {
-    PIP_USER=0 .venv/bin/python -m pip install --disable-pip-version-check --no-input \
+    mkdir -p .venv/tmp
+    TMPDIR=$PWD/.venv/tmp PIP_USER=0 .venv/bin/python -m pip install --disable-pip-version-check --no-input \
         --progress-bar off "$@" </dev/null 2>&1
 }
 
@@ -140,7 +180,7 @@ install() {
             Downloading*[0-9][0-9].[0-9]" MB)"*) echo "  ${line#Downloading }" ;;
         esac
     done
-    rm .venv/unfinished
+    rm -rf .venv/unfinished .venv/tmp
     [ "$(tail -n 1 "$log")" = "pip ended with 0" ]
 }
 
