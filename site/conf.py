@@ -24,8 +24,9 @@ myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "dollarmath"
 myst_heading_anchors = 3
 
 html_theme = "furo"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
+html_favicon = "static/icon.svg"
+html_css_files = ["polylab.css", "site.css"]
+html_js_files = [("polylab.js", {"defer": "defer"})]
 html_copy_source = html_show_sourcelink = False
 html_use_index = html_domain_indices = False
 html_theme_options = {
@@ -39,3 +40,17 @@ ogp_image = f"{ADDRESS}_static/lab.png"
 ogp_image_alt = "The learning-rate lab: the fit, the loss, the bowl and the sweep of all rates"
 ogp_enable_meta_description = True
 ogp_social_cards = {"enable": False}
+
+
+def make_accessible(app, name, template, context, doctree):
+    """Mend what keeps a keyboard or a screen reader out of a page."""
+    if "body" in context:  # what can be pushed to and fro can also be reached by keyboard
+        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+    if "furo_navigation_tree" in context:
+        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace(
+            'role="heading"', 'role="heading" aria-level="2"')
+
+
+def setup(app):
+    """Let Sphinx call what is defined here, after the theme."""
+    app.connect("html-page-context", make_accessible, priority=900)

@@ -24,6 +24,8 @@ from xml.sax.saxutils import escape
 import nbformat
 from sphinx.cmd.build import build_main
 
+from polylab.lab import LearningRateLab, modules
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from student import write_copies
@@ -34,8 +36,12 @@ ADDRESS = PROJECT["urls"]["Homepage"]
 WHEEL = f"polylab-{PROJECT['version']}-py3-none-any.whl"
 BUNDLE = "polylab-student.zip"
 
-# What a page folds, by the tag that the course uses: myst-nb's name for it.
-FOLDED = {"question": "hide-input", "promise": "hide-input", "solution": "hide-cell"}
+# What a page folds, by the tag that the course uses: myst-nb's tag, and the words beside the fold.
+FOLDED = {
+    "question": ("hide-input", "The code of this question, which names the right answer"),
+    "promise": ("hide-input", "What is promised of the output above"),
+    "solution": ("hide-cell", "An answer"),
+}
 
 
 def build(site=ROOT / "build" / "site"):
@@ -55,6 +61,7 @@ def build(site=ROOT / "build" / "site"):
     source = site.with_name(f"{site.name}-source")
     lay_out(source)
     if build_main(["-q", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "site"),
+                   "-D", f"html_static_path=static,{source / 'widgets'}",
                    "-d", str(site.with_name(f"{site.name}-doctrees")), str(source), str(site)]):
         raise SystemExit("site: Sphinx was not content, see above")
     add_files(site / "files")
@@ -66,26 +73,19 @@ def lay_out(folder):
     texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "site").glob("*.md")}
     texts["README.md"] = re.sub(r"\]\((?:notebooks|site)/", "](",
                                 (ROOT / "README.md").read_text(encoding="utf-8"))
-    texts["lab.html"] = lab()
+    texts["lab.html"] = LearningRateLab().stand_in()
+    texts["widgets/polylab.css"], texts["widgets/polylab.js"] = modules.style(), modules.script()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         texts[path.name] = nbformat.writes(page(notebook, path.name))
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
+    (folder / "widgets").mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.*"):
         if old.name not in texts:
             old.unlink()
     for name, text in texts.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-
-
-def lab():
-    """Return the learning-rate lab as HTML that the page's script brings to life."""
-    from polylab.lab import LearningRateLab
-
-    return "<p>lab</p>"  # FIXME
-    return LearningRateLab()._repr_mimebundle_()["text/html"]
 
 
 def page(notebook, name):
@@ -106,9 +106,12 @@ def page(notebook, name):
         f'\n\n<a href="files/{name}" download>Download this notebook</a> · '
         "[Run it yourself](run.md)\n")
     heading, exercises = "", False
-    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
-        tags = cell.metadata.setdefault("tags", [])
-        tags += [FOLDED[tag] for tag in tags if tag in FOLDED]
+    for number, cell in enumerate(notebook.cells):
+        tags, shown = cell.metadata.get("tags", []), {}
+        for tag in set(tags) & set(FOLDED):
+            hidden, words = FOLDED[tag]
+            tags = [*tags, hidden]
+            shown |= {"code_prompt_show": words, "code_prompt_hide": words}
         if cell.cell_type == "markdown":
             found = re.findall(r"^#+ (.*)", cell.source, re.MULTILINE)
             heading = found[-1] if found else heading
@@ -116,8 +119,9 @@ def page(notebook, name):
                 exercises = True
                 cell.source = f"{EXERCISES}\n\n{cell.source}"
         elif any("image/png" in output.get("data", {}) for output in cell.outputs):
-            shown = first_sentence(following)
-            cell.metadata["mystnb"] = {"image": {"alt": f"Figure, {heading}. {shown}".strip()}}
+            words = f"Figure, {heading}. {first_sentence(notebook.cells[number + 1:])}"
+            shown["image"] = {"alt": words.strip()}
+        cell.metadata.update(tags=tags, mystnb=shown)
     return notebook
 
 
@@ -128,11 +132,12 @@ it, in a browser or on your own machine.
 :::"""
 
 
-def first_sentence(cell):
-    """Return the first sentence of a text cell without its marks, or nothing."""
-    if cell is None or cell.cell_type != "markdown" or cell.source.startswith("#"):
+def first_sentence(cells):
+    """Return the first sentence of the first text among the cells, without its marks."""
+    text = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
+    if text.startswith("#"):
         return ""
-    text = re.sub(r"[*`$\\]|\[([^]]*)\]\([^)]*\)", r"\1", cell.source.split("\n\n")[0])
+    text = re.sub(r"[*`$\\]|\[([^]]*)\]\([^)]*\)", r"\1", text.split("\n\n")[0])
     return re.split(r"(?<=[.!?])\s", " ".join(text.split()))[0]
 
 
