@@ -3,6 +3,7 @@
 #     make lab       open the course in JupyterLab
 #     make app       serve the learning-rate lab alone, as a page
 #     make test      run every test and every notebook
+#     make site      build the course as a site of static pages, build/site/
 #     make bench     print the benchmark table
 #     make student   write build/student/, the course without its answers
 #     make refresh   run all notebooks again and store their outputs
@@ -15,7 +16,7 @@ python := .venv/bin/python
 # Jupyter refuses to run as root unless it is told that this is meant.
 as_root := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab app test bench student refresh setup-lab setup-app setup-test
+.PHONY: help lab app test site bench student refresh setup-lab setup-app setup-test
 
 help:
 	@sed -n 's/^#     //p' Makefile
@@ -40,6 +41,9 @@ test: setup-test
 	$(python) -m ruff check .
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(python) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		-n 3 --dist loadscope --no-loadscope-reorder -ra $(OPTIONS)
+
+site: setup-test
+	$(python) tools/site.py $(OPTIONS)
 
 bench: setup-test
 	$(python) -m benchmarks $(OPTIONS)

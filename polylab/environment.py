@@ -113,8 +113,8 @@ class Report:
     widgets : str
         Whether sliders and buttons can be shown here, in one sentence.
     notes : tuple of str
-        What does not stop the course and yet surprises: figures that nobody will see, a torch that
-        belongs to another Python, more threads than cores. Empty where all is as usual.
+        What does not stop the course and yet surprises: a torch of another Python, more
+        threads than cores. Empty where all is as usual.
     device : str or None
         What torch computes on, in one sentence; None if it was not asked.
     hidden : str or None
@@ -263,10 +263,6 @@ def _in_a_notebook():
 
 def _notes():
     notes = []
-    backend = os.environ.get("MPLBACKEND", "")
-    if backend.lower() in ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template"):
-        notes.append(f"MPLBACKEND={backend} is set, so no figure will be shown. Unset it and start "
-                     "again.")
     try:
         home = Path(str(importlib.metadata.distribution("torch").locate_file(""))).resolve()
     except importlib.metadata.PackageNotFoundError:

@@ -46,11 +46,12 @@ def make_accessible(app, name, template, context, doctree):
     """Mend what keeps a keyboard or a screen reader out of a page."""
     if "body" in context:  # what can be pushed to and fro can also be reached by keyboard
         context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
-    if "furo_navigation_tree" in context:
-        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace(
+    if "toctree" in context:
+        toctree = context["toctree"]
+        context["toctree"] = lambda **options: toctree(**options).replace(
             'role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app):
-    """Let Sphinx call what is defined here, after the theme."""
-    app.connect("html-page-context", make_accessible, priority=900)
+    """Let Sphinx call what is defined here, before the theme reads the context."""
+    app.connect("html-page-context", make_accessible, priority=450)

@@ -251,16 +251,9 @@ def test_terminal_prints_the_details():
 
 
 def test_where_all_is_as_usual_there_is_no_note(monkeypatch):
-    monkeypatch.delenv("MPLBACKEND", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert report().notes == ()
     assert "Note" not in report().details
-
-
-@pytest.mark.parametrize(("backend", "seen"), [("Agg", False), ("svg", False), ("tkagg", True)])
-def test_figures_that_nobody_will_see_are_named(monkeypatch, backend, seen):
-    monkeypatch.setenv("MPLBACKEND", backend)
-    assert (f"MPLBACKEND={backend} is set" in report().summary) is not seen
 
 
 def test_torch_of_another_python_is_named(monkeypatch, tmp_path):
