@@ -43,7 +43,7 @@ test: setup-test
 		-n 3 --dist loadscope --no-loadscope-reorder -ra $(OPTIONS)
 
 site: setup-test
-	$(python) tools/site.py $(OPTIONS)
+	$(python) tools/build_site.py $(OPTIONS)
 
 bench: setup-test
 	$(python) -m benchmarks $(OPTIONS)

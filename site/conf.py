@@ -1,4 +1,4 @@
-"""How Sphinx builds the course as a site; tools/site.py lays out the sources and calls it."""
+"""How Sphinx builds the course as a site; tools/build_site.py lays out the sources and calls it."""
 
 import tomllib
 from pathlib import Path

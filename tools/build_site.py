@@ -1,7 +1,7 @@
 """Build the course as a site of static pages, in ``build/site/``.
 
-    python tools/site.py             build it and say where it is
-    python tools/site.py --serve     then serve it, at a printed address
+    python tools/build_site.py             build it and say where it is
+    python tools/build_site.py --serve     then serve it, at a printed address
 
 The pages are the stored notebooks and the texts of ``site/``; nothing is written twice. What a page
 needs beside them (which cells are folded, what a picture shows, where the notebook can be had) is
@@ -118,6 +118,9 @@ def page(notebook, name):
             if not exercises and re.search(r"^### Exercise", cell.source, re.MULTILINE):
                 exercises = True
                 cell.source = f"{EXERCISES}\n\n{cell.source}"
+            if "solution" in tags:
+                cell.source = (f"<details><summary>{FOLDED['solution'][1]}</summary>\n\n"
+                               f"{cell.source}\n\n</details>")
         elif any("image/png" in output.get("data", {}) for output in cell.outputs):
             words = f"Figure, {heading}. {first_sentence(notebook.cells[number + 1:])}"
             shown["image"] = {"alt": words.strip()}
