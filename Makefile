@@ -4,6 +4,7 @@
 #     make app       serve the learning-rate lab alone, as a page
 #     make test      run every test and every notebook
 #     make site      build the course as a site of static pages, build/site/
+#     make versions  run every test with the lowest and the newest version of everything
 #     make bench     print the benchmark table
 #     make student   write build/student/, the course without its answers
 #     make refresh   run all notebooks again and store their outputs
@@ -16,7 +17,7 @@ python := .venv/bin/python
 # Jupyter refuses to run as root unless it is told that this is meant.
 as_root := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab app test site bench student refresh setup-lab setup-app setup-test
+.PHONY: help lab app test site versions bench student refresh setup-lab setup-app setup-test
 
 help:
 	@sed -n 's/^#     //p' Makefile
@@ -44,6 +45,9 @@ test: setup-test
 
 site: setup-test
 	$(python) tools/build_site.py $(OPTIONS)
+
+versions: setup-test
+	$(python) tools/versions.py lowest newest $(OPTIONS)
 
 bench: setup-test
 	$(python) -m benchmarks $(OPTIONS)

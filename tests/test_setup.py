@@ -32,6 +32,19 @@ COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "head", "id", "make", "mkd
             "sh", "tail", "tee", "touch")
 
 
+PYTHONS = (11, 12, 13, 14)  # 3.11 and so on: those that the suite has been run with
+SYSTEMS = (
+    {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+    {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+)
+
+
+def python(minor):
+    """Return how a requirement's marker sees a Python."""
+    return {"python_version": f"3.{minor}", "python_full_version": f"3.{minor}.1"}
+
+
 def pins():
     """Return the version that constraints.txt gives to each package."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -81,24 +94,29 @@ class TestLists:
             assert pins().get(name) == version, f"constraints.txt should say {name}=={version}"
 
     def test_nothing_is_pinned_in_vain(self):
-        everywhere = closure() | closure(sys_platform="darwin", platform_system="Darwin")
-        everywhere |= closure(sys_platform="win32", platform_system="Windows", os_name="nt")
+        # A package may be needed by another system, or by another Python, than this one.
+        everywhere = set.union(*(closure(**system, **python(minor))
+                                 for system in SYSTEMS for minor in PYTHONS))
         assert set(pins()) == everywhere
 
-    @pytest.mark.parametrize("minor", [11, 12, 13, 14])
-    @pytest.mark.parametrize(
-        ("sys_platform", "platform_system", "os_name"),
-        [("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt")],
-    )
-    def test_other_systems_and_pythons_need_nothing_unpinned(
-        self, sys_platform, platform_system, os_name, minor
-    ):
-        names = closure(
-            sys_platform=sys_platform, platform_system=platform_system, os_name=os_name,
-            python_version=f"3.{minor}", python_full_version=f"3.{minor}.1",
-        )
+    def test_every_proven_python_is_named(self):
+        named = re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["classifiers"]))
+        assert list(map(int, named)) == list(PYTHONS)
+
+    @pytest.mark.parametrize("minor", PYTHONS)
+    @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["platform_system"])
+    def test_other_systems_and_pythons_need_nothing_unpinned(self, system, minor):
+        names = closure(**system, **python(minor))
         assert len(names) > 100
         assert names <= set(pins())
+
+    def test_the_ends_of_the_ranges_are_proven_with_the_proven_torch(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        from versions import proven_torch, with_torch
+
+        assert proven_torch() == pins()["torch"]
+        resolved = "# via uv\nnumpy==2.0.0\nnvidia-nccl-cu12==2.2\ntorch==2.6.0\ntriton==3.2.0\n"
+        assert with_torch(resolved, "2.9.1") == "numpy==2.0.0\ntorch==2.9.1\n"
 
     def test_conda_route_installs_the_same(self):
         environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

@@ -1,0 +1,95 @@
+"""Prove both ends of the ranges in pyproject.toml: run every test with the lowest and the newest.
+
+    python tools/versions.py lowest          each package of ours at its lower bound
+    python tools/versions.py newest          each at the newest that its range allows
+    python tools/versions.py lowest newest   one after the other; this takes a quarter of an hour
+
+uv reads the ranges and finds the versions; there is no second list. One exception: old builds of
+PyTorch are several gigabytes, so the proven one is taken on both sides. To prove another, say so:
+
+    python tools/versions.py lowest --torch 2.6.0
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "versions"
+RESOLUTION = {"lowest": "lowest-direct", "newest": "highest"}
+# These compare what is installed with constraints.txt, which speaks of the proven versions only.
+OF_THE_PROVEN = ("tests/test_setup.py::TestLists",)
+
+
+def proven_torch():
+    """Return the version of PyTorch that constraints.txt names."""
+    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    return re.search(r"^torch==(\S+)$", text, re.MULTILINE)[1]
+
+
+def with_torch(requirements, version):
+    """Return a resolved list with this PyTorch, and without what another one would bring.
+
+    Parameters
+    ----------
+    requirements : str
+        Lines such as ``numpy==2.0.0``, as ``uv pip compile`` writes them.
+    version : str
+        The PyTorch to take.
+
+    Returns
+    -------
+    str
+    """
+    ours = [line for line in requirements.splitlines()
+            if line and not re.match(r"\s*#|torch==|triton==|nvidia-|cuda-|sympy==", line)]
+    return "\n".join([*ours, f"torch=={version}"]) + "\n"
+
+
+def prove(side, torch, options):
+    """Make the environment of one side and run the suite in it; return the exit status."""
+    folder = BUILD / side
+    tools, here = BUILD / "tools", folder / ("Scripts" if os.name == "nt" else "bin")
+    for environment in (tools, folder):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    pip(tools, "uv")
+    resolved = subprocess.run(
+        [tools / here.name / "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate",
+         "--resolution", RESOLUTION[side], "--python", here / "python", "--extra", "test",
+         "pyproject.toml"],
+        cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8").stdout
+    chosen = BUILD / f"{side}.txt"
+    chosen.write_text(with_torch(resolved, torch), encoding="utf-8")
+    pip(folder, "setuptools")
+    pip(folder, "--requirement", str(chosen))
+    pip(folder, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    print(f"{side}: every test with the versions of {chosen.relative_to(ROOT)}", flush=True)
+    return subprocess.run(
+        [here / "python", "-m", "pytest", "--nbval", "--nbval-current-env",
+         "--nbval-cell-timeout", "240", "-n", "3", "--dist", "loadscope", "-ra", "-q",
+         *(f"--deselect={test}" for test in OF_THE_PROVEN), *options],
+        cwd=ROOT, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode
+
+
+def pip(environment, *arguments):
+    """Install something into an environment."""
+    python = environment / ("Scripts/python" if os.name == "nt" else "bin/python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                    *arguments], check=True)
+
+
+def main(arguments=None):
+    """Prove the sides that are named; return the worst exit status."""
+    parser = argparse.ArgumentParser(description="Run every test at the ends of our ranges.")
+    parser.add_argument("sides", nargs="+", choices=RESOLUTION)
+    parser.add_argument("--torch", default=proven_torch(), help="default: %(default)s")
+    parser.add_argument("--options", default="", help="handed on to pytest")
+    choice = parser.parse_args(arguments)
+    return max(prove(side, choice.torch, choice.options.split()) for side in choice.sides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
