@@ -43,8 +43,6 @@ NOT_FOLDED_YET = {
     COURSE[3],
     COURSE[4],
     COURSE[5],
-    COURSE[6],
-    COURSE[7],
     COURSE[8],
     COURSE[9],
     COURSE[10],

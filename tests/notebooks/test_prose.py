@@ -14,8 +14,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 NOT_BOUND_YET = {
     guard.COURSE[3],
     guard.COURSE[4],
-    guard.COURSE[6],
-    guard.COURSE[7],
     guard.COURSE[8],
     guard.COURSE[9],
     guard.COURSE[10],
