@@ -5,17 +5,30 @@ from __future__ import annotations
 import numpy
 
 from polylab.checks.engine.common import (
+    MEMORY,
     ONE_DATA_SET,
     call_twice,
     checker,
     constants_sentence,
     is_or_are,
+    remembers,
+    require_autograd,
     require_choice,
     require_function,
-    require_own_gradient,
+    require_own_work,
+    why_it_varies,
 )
-from polylab.checks.engine.trials import make_trials
+from polylab.checks.engine.diagnosis import (
+    SMALL,
+    Mistake,
+    how_far,
+    name_lost_digits,
+    name_the_mistake,
+)
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.trials import make_trial, make_trials, make_whole_trial
 from polylab.checks.engine.values import (
+    TOLERANCE,
     close,
     read_numbers,
     require_finite,
@@ -28,7 +41,8 @@ from polylab.checks.engine.values import (
 from polylab.checks.engine.verdict import Refusal
 from polylab.checks.slopes import NAMES, make_mistakes, slope, term_sizes
 from polylab.data import FIRST_GUESS
-from polylab.gradients import finite_difference_gradient, squared_error
+from polylab.descent import LeastSquares
+from polylab.gradients import exact_gradient, finite_difference_gradient, squared_error
 
 RUNS = "It returns four finite numbers, one for each coefficient."
 
@@ -45,7 +59,7 @@ def check_gradient(answer, loss="sum", library="numpy"):
     loss : {"sum", "mean"}
         Whose gradient: the sum of squares, or their mean.
     library : {"numpy", "torch"}
-        What x, y and the coefficients are.
+        What x, y and the coefficients are. In torch autograd must find the gradient.
 
     Returns
     -------
@@ -59,31 +73,36 @@ def check_gradient(answer, loss="sum", library="numpy"):
     require_choice("loss", loss, ("sum", "mean"))
     require_choice("library", library, ("numpy", "torch"))
     require_function(answer, "coefficients", "x", "y")
-    require_own_gradient(answer)
+    require_own_work(answer, (exact_gradient, finite_difference_gradient, LeastSquares))
     trials = make_trials()
     wanted = [_oracle(trial, loss) for trial in trials]
-    scales = [term_sizes(*trial.exact()) * _share(trial, loss) for trial in trials]
+    scales = [_scale(trial, loss) for trial in trials]
     readings = [_try(answer, trial, right, scale, library)
                 for trial, right, scale in zip(trials, wanted, scales, strict=True)]
     given = [reading.numbers for reading in readings]
-    correct = [close(numbers, right, scale, trial.dtype)
-               for numbers, right, scale, trial in zip(given, wanted, scales, trials, strict=True)]
     if _explains(wanted, given, scales, trials, rounding="float32"):
         for reading, trial in zip(readings, trials, strict=True):
             require_kind(reading, library)
             require_precision(reading, trial.dtype, library)
-        if not all(correct):
-            raise Refusal("In float32 it is right.", "With float64 data digits are lost: some "
-                          "array on the way is made in float32.",
-                          "make new arrays with the dtype of the data.")
-    if not all(correct):
-        _diagnose(answer, trials, given, wanted, scales, correct, loss)
+    if not _explains(wanted, given, scales, trials):
+        with numpy.errstate(all="ignore"):
+            _diagnose(answer, trials, given, wanted, scales, loss, library)
+    if library == "torch":
+        require_autograd(answer, _arguments(trials[1], library))
     return (f"Right: on {len(trials)} sets of points your gradient of the {loss} of squares agrees "
             "with finite differences.")
 
 
 def _share(trial, loss):
     return 1 if loss == "sum" else 1 / trial.n
+
+
+def _scale(trial, loss):
+    return term_sizes(*trial.exact()) * _share(trial, loss)
+
+
+def _arguments(trial, library):
+    return tuple(to_library(array, library) for array in (trial.coefficients, trial.x, trial.y))
 
 
 def _oracle(trial, loss):
@@ -94,8 +113,7 @@ def _oracle(trial, loss):
 
 def _try(answer, trial, right, scale, library):
     def make():
-        arrays = (trial.coefficients, trial.x, trial.y)
-        return tuple(to_library(array, library) for array in arrays)
+        return _arguments(trial, library)
 
     reading, again, changed = call_twice(answer, make, ("coefficients", "x", "y"),
                                          lambda value: read_numbers(value, "four numbers"))
@@ -124,7 +142,13 @@ def _try(answer, trial, right, scale, library):
     require_finite(reading, "the four numbers")
     require_fractions(reading, trial.dtype)
     if not close(again.numbers, reading.numbers, scale, trial.dtype):
-        _refuse_memory(reading.numbers, again.numbers, right, scale, trial)
+        if close(reading.numbers, right, scale, trial.dtype) and (
+                close(again.numbers, 2 * right, scale, trial.dtype)):
+            raise Refusal("The first call is right.", "The second call returns the sum of 2 "
+                          "gradients: they accumulate, because nothing is set back to zero.",
+                          "which of the five lines of a step is missing?")
+        raise Refusal("It returns four numbers.", *why_it_varies(
+            answer, make, lambda value: read_numbers(value, "").numbers, reading.numbers))
     return reading
 
 
@@ -136,73 +160,48 @@ def _three(reading, right, scale, trial):
     return "It returns three numbers; four are wanted, one per coefficient."
 
 
-def _refuse_memory(first, second, right, scale, trial):
-    if close(first, right, scale, trial.dtype) and close(second, 2 * right, scale, trial.dtype):
-        raise Refusal("The first call is right.", "The second call returns the sum of 2 "
-                      "gradients: they accumulate, because nothing is set back to zero.",
-                      "which of the five lines of a step is missing?")
-    raise Refusal("It returns four numbers.",
-                  "Called twice with the same data it gives two different answers.",
-                  "does it draw random numbers, or remember something from call to call?")
-
-
-def _diagnose(answer, trials, given, wanted, scales, correct, loss):
+def _diagnose(answer, trials, given, wanted, scales, loss, library):
     if all(numpy.array_equal(numbers, given[0]) for numbers in given):
         raise Refusal(RUNS, "It returns the same four numbers whatever the data.",
                       "which lines use the parameters?")
-    if all(numpy.array_equal(numbers, trial.exact()[0])
-           for numbers, trial in zip(given, trials, strict=True)):
-        raise Refusal(RUNS, "It returns the coefficients themselves, not the gradient.",
-                      "how does the loss change when b alone changes?")
-    for mistake in make_mistakes(loss):
-        if _is_explained_by(mistake.gradient, given, scales, trials):
-            raise Refusal(RUNS, mistake.wrong(trials[0].n), mistake.hint)
-    if all(fine for trial, fine in zip(trials, correct, strict=True) if trial.dtype == "float64"):
-        raise Refusal("With float64 data it is right.",
-                      "With float32 data it is off by more than rounding.",
-                      "is there a difference of two large, nearly equal numbers?")
+    quick = sorted(range(len(trials)), key=lambda i: trials[i].n)
+    came, constants = [given[i] for i in quick], constants_sentence(answer)
+
+    def near(numbers, guess, i):
+        return close(numbers, guess, numpy.maximum(scales[i], abs(guess)), trials[i].dtype)
+
     begin = numpy.array(FIRST_GUESS)
-    if _explains([slope(begin, *trial.exact()[1:]) * _share(trial, loss) for trial in trials],
-                 given, scales, trials):
-        raise Refusal(RUNS, "It is the gradient at FIRST_GUESS, whatever `coefficients` come in.",
-                      "which parameter says where the gradient is wanted?")
-    exact = [(trial.n, fine) for trial, fine in zip(trials, correct, strict=True)
-             if trial.dtype == "float64"]
-    good = sorted(n for n, fine in exact if fine)
-    bad = sorted(n for n, fine in exact if not fine)
-    if good and all(fine == (trial.n in good)
-                    for trial, fine in zip(trials, correct, strict=True) if trial.n in good + bad):
-        raise Refusal(f"It is right for n = {_list(good)}.", f"It is wrong for n = {_list(bad)}"
-                      f"{constants_sentence(answer)}.",
-                      ONE_DATA_SET)
-    if good:
-        raise Refusal("On some data it is right.", "On other data it is wrong.",
-                      "try it on points that are not evenly spaced or not symmetric about 0.")
-    _diagnose_parts(trials, given, wanted, scales)
+    name_the_mistake((
+        Mistake(lambda i: trials[i].exact()[0],
+                "It returns the coefficients themselves, not the gradient.",
+                "how does the loss change when b alone changes?"),
+        Mistake(lambda i: slope(begin, *trials[i].exact()[1:]) * _share(trials[i], loss),
+                "It is the gradient at FIRST_GUESS, whatever `coefficients` come in.",
+                "which parameter says where the gradient is wanted?"),
+        *(Mistake(lambda i, wrong=mistake.gradient: wrong(*trials[i].exact()),
+                  mistake.wrong(trials[0].n), mistake.hint) for mistake in make_mistakes(loss)),
+    ), quick, came, near, RUNS)
+    found = []
+    for sentence, hint, what in (
+        ("Every part is {:.4g} times what it should be.",
+         "follow the constant factors through the chain rule.", lambda i: wanted[i]),
+        ("It is the gradient plus {:.4g} times the coefficients.",
+         "what is added to the loss or to the gradient?", lambda i: trials[i].exact()[0]),
+    ):
+        i, factor = quick[0], 1.0 if "times what" in sentence else 0.0
+        more = float(what(i) @ (given[i] - wanted[i]) / (what(i) @ what(i)))
+        found.append(Mistake(lambda i, what=what, more=more: wanted[i] + more * what(i),
+                             sentence.format(factor + more), hint))
+    name_the_mistake(found, quick, came, near, RUNS)
 
+    def is_right(n, seed):
+        trial = make_trial(n, seed)
+        return close(read_numbers(call(answer, *_arguments(trial, library)).value, "").numbers,
+                     _oracle(trial, loss), _scale(trial, loss), trial.dtype)
 
-def _explains(guesses, given, scales, trials, rounding=None):
-    return all(close(numbers, guess, scale, rounding or trial.dtype)
-               for numbers, guess, scale, trial in zip(given, guesses, scales, trials, strict=True))
-
-
-def _is_explained_by(gradient, given, scales, trials):
-    """Return whether a wrong gradient gives what came back; the smallest tries come first."""
-    def fits(i):
-        guess = gradient(*trials[i].exact())
-        size = numpy.maximum(scales[i], numpy.abs(guess))
-        return close(given[i], guess, size, trials[i].dtype)
-
-    return all(map(fits, sorted(range(len(trials)), key=lambda i: trials[i].n)))
-
-
-def _diagnose_parts(trials, given, wanted, scales):
-    ratios = [float(numbers @ right / (right @ right))
-              for numbers, right in zip(given, wanted, strict=True)]
-    if numpy.ptp(ratios) <= 1e-3 * abs(ratios[0]) and _explains(
-            [ratios[0] * right for right in wanted], given, scales, trials):
-        raise Refusal(RUNS, f"Every part is {ratios[0]:.3g} times what it should be.",
-                      "follow the constant factors through the chain rule.")
+    if remembers(is_right):
+        raise Refusal(RUNS, *MEMORY)
+    off = _name_lost_digits(answer, trials, given, wanted, scales, loss, library)
     right_parts = [name for k, name in enumerate(NAMES)
                    if all(close(numbers[k], right[k], scale[k], trial.dtype) for numbers, right,
                           scale, trial in zip(given, wanted, scales, trials, strict=True))]
@@ -211,8 +210,47 @@ def _diagnose_parts(trials, given, wanted, scales):
         raise Refusal(f"{RUNS[:-1]}, and {_parts(right_parts)} right.",
                       f"{_parts(wrong_parts).capitalize()} wrong.",
                       "how fast does the prediction change with that coefficient?")
-    raise Refusal(RUNS, "No part agrees with finite differences: it is not the gradient of this "
-                  "loss.", "change b a little, watch the loss, and compare the slope with yours.")
+    if TOLERANCE["float64"] < off <= SMALL:
+        raise Refusal(RUNS, f"They are nearly right: off by up to {off:.1g} of the size of the "
+                      "sums, which is more than rounding in float64.",
+                      "are digits lost on the way, or is a small term there that does not "
+                      "belong?")
+    correct = [close(*one, trial.dtype)
+               for *one, trial in zip(given, wanted, scales, trials, strict=True)]
+    if all(fine for trial, fine in zip(trials, correct, strict=True) if trial.dtype == "float64"):
+        raise Refusal("With float64 data it is right.", "With float32 data it is off by more than "
+                      f"rounding{constants}.", "which line meets other numbers there?")
+    good, bad = ({trial.n for trial, fine in zip(trials, correct, strict=True) if fine is which}
+                 for which in (True, False))
+    if good and good.isdisjoint(bad):
+        right, wrong = (", ".join(f"{n:,}" for n in sorted(sizes)) for sizes in (good, bad))
+        raise Refusal(f"It is right for n = {right}.", f"It is wrong for n = {wrong}{constants}.",
+                      ONE_DATA_SET)
+    if good:
+        raise Refusal("On some data it is right.", f"On other data it is wrong{constants}.",
+                      "try it on points that are not evenly spaced or not symmetric about 0.")
+    i = quick[0]
+    raise Refusal(RUNS, f"On {trials[i].n} points it is {_list(given[i])}; finite differences "
+                  f"give {_list(wanted[i])}.",
+                  "change b a little, watch the loss, and compare the slope with yours.")
+
+
+def _name_lost_digits(answer, trials, given, wanted, scales, loss, library):
+    exact = [i for i, trial in enumerate(trials) if trial.dtype == "float64"]
+    off = how_far(*([one[i] for i in exact] for one in (given, wanted, scales)))
+
+    def right_on_whole_numbers():
+        trial = make_whole_trial()
+        reading = read_numbers(call(answer, *_arguments(trial, library)).value, "four numbers")
+        return numpy.array_equal(reading.numbers, _share(trial, loss) * slope(*trial.exact()))
+
+    name_lost_digits(off, right_on_whole_numbers)
+    return off
+
+
+def _explains(guesses, given, scales, trials, rounding=None):
+    return all(close(numbers, guess, scale, rounding or trial.dtype)
+               for numbers, guess, scale, trial in zip(given, guesses, scales, trials, strict=True))
 
 
 def _parts(names):
@@ -221,4 +259,4 @@ def _parts(names):
 
 
 def _list(numbers):
-    return ", ".join(f"{number:,}" for number in numbers)
+    return f"({', '.join(f'{number:.5g}' for number in numbers)})"

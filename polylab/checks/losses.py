@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy
 
 from polylab.checks.engine.common import (
+    MEMORY,
     ONE_DATA_SET,
     call_twice,
     checker,
     constants_sentence,
     is_or_are,
+    remembers,
     require_choice,
     require_function,
+    why_it_varies,
+)
+from polylab.checks.engine.diagnosis import (
+    Mistake,
+    how_far,
+    name_lost_digits,
+    name_the_mistake,
 )
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import libraries_used
-from polylab.checks.engine.trials import make_trials
+from polylab.checks.engine.trials import make_trial, make_trials
 from polylab.checks.engine.values import (
+    TOLERANCE,
     close,
     read_numbers,
     require_finite,
@@ -96,11 +108,12 @@ def check_loss(answer, kind, library=None):
 
 def _cases():
     """Return (predicted, y, dtype) for every try; predictions lie on both sides of the targets."""
-    cases = []
-    for seed, trial in enumerate(make_trials()):
-        noise = numpy.random.default_rng(50 + seed).normal(0.1, 0.8, trial.n)
-        cases.append(((trial.y + noise).astype(trial.dtype), trial.y, trial.dtype))
-    return cases
+    return [_case(trial, seed) for seed, trial in enumerate(make_trials())]
+
+
+def _case(trial, seed):
+    noise = numpy.random.default_rng(50 + seed).normal(0.1, 0.8, trial.n)
+    return (trial.y + noise).astype(trial.dtype), trial.y, trial.dtype
 
 
 def _residual(case):
@@ -137,61 +150,77 @@ def _try(answer, case, kind, library):
                       f"Its input {is_or_are(changed)} changed in place.",
                       "`-=` and the like change the caller's array; make a new one.")
     if not close(again.numbers, reading.numbers, abs(float(reading.numbers)) + 1e-300, dtype):
-        raise Refusal("It returns one number.",
-                      "Called twice with the same data it gives two different answers.",
-                      "does it draw random numbers, or remember something from call to call?")
+        raise Refusal("It returns one number.", *why_it_varies(
+            answer, make, lambda value: read_numbers(value, "").numbers, reading.numbers))
     return reading
 
 
 def _diagnose(answer, cases, given, correct, kind, library):
-    name = FULL_NAMES[kind]
+    name, wanted, n = FULL_NAMES[kind], LOSSES[kind], len(cases[0][1])
     if len(set(given)) == 1:
         raise Refusal(SINGLE, "It returns the same number whatever the data.",
                       "which lines use the parameters?")
-
-    def is_always(function):
-        return all(_matches(number, function, case)
-                   for number, case in zip(given, cases, strict=True))
-
-    wanted = LOSSES[kind]
-    n = len(cases[0][1])
-    if is_always(lambda r: -wanted(r)):
-        raise Refusal(SINGLE, "The sign is flipped: a loss must grow as the fit gets worse.",
-                      "where does the minus come from?")
-    if kind == "sum" and is_always(LOSSES["mean"]):
-        raise Refusal(SINGLE, f"It is {n:,} times too small on {n:,} points: mean instead of sum.",
-                      "what is divided by the number of points?")
-    if kind == "mean" and is_always(LOSSES["sum"]):
-        raise Refusal(SINGLE, f"It is {n:,} times too large on {n:,} points: sum instead of mean.",
-                      "a mean does not grow when points are added.")
-    others = {FULL_NAMES[other]: function for other, function in LOSSES.items()}
-    for other, function in {**others, **NOT_LOSSES}.items():
-        if other != name and is_always(function):
-            raise Refusal(SINGLE, f"It computes {other}, not {name}.",
-                          "read the name of the loss from right to left.")
-    if is_always(numpy.sum) or is_always(numpy.mean) or is_always(lambda r: -r.sum()):
-        raise Refusal(SINGLE, "It adds up the residuals with their signs, so errors up and down "
+    known = [Mistake(lambda r: -wanted(r), "The sign is flipped: a loss must grow as the fit gets "
+                     "worse.", "where does the minus come from?")]
+    if kind == "sum":
+        known.append(Mistake(LOSSES["mean"], f"It is {n:,} times too small on {n:,} points: mean "
+                             "instead of sum.", "what is divided by the number of points?"))
+    if kind == "mean":
+        known.append(Mistake(LOSSES["sum"], f"It is {n:,} times too large on {n:,} points: sum "
+                             "instead of mean.", "a mean does not grow when points are added."))
+    others = {FULL_NAMES[other]: function for other, function in LOSSES.items()
+              if {kind, other} != {"sum", "mean"}}
+    known += [Mistake(function, f"It computes {other}, not {name}.",
+                      "read the name of the loss from right to left.")
+              for other, function in {**others, **NOT_LOSSES}.items() if other != name]
+    known += [Mistake(function, "It adds up the residuals with their signs, so errors up and down "
                       "cancel.", "what makes every residual count as positive?")
-    if _ignores(answer, cases[0], library, 1):
-        raise Refusal(SINGLE, "It does not depend on y.", "what are the predictions compared to?")
-    if _ignores(answer, cases[0], library, 0):
-        raise Refusal(SINGLE, "It does not depend on the predictions.",
-                      "what is compared with the targets?")
+              for function in (numpy.sum, numpy.mean, lambda r: -r.sum(), lambda r: -r.mean())]
+    factor = given[1] / wanted(_residual(cases[1]))
+    scaled = [Mistake(lambda r: factor * wanted(r), f"It is {factor:.4g} times {name}.",
+                      "which factor does not belong to the loss?")]
+
+    def near(came, guess, case):
+        return close(came, guess, max(abs(guess), abs(came), 1e-300), case[2])
+
+    for mistakes in (known, scaled if abs(factor - 1) > TOLERANCE["float64"] else []):
+        of_case = [replace(one, guess=lambda case, of=one.guess: of(_residual(case)))
+                   for one in mistakes]
+        name_the_mistake(of_case, cases, given, near, SINGLE)
+    for position, sentence, hint in (
+            (1, "It does not depend on y.", "what are the predictions compared to?"),
+            (0, "It does not depend on the predictions.", "what is compared with the targets?")):
+        if _ignores(answer, cases[0], library, position):
+            raise Refusal(SINGLE, sentence, hint)
     if _matches(given[1], lambda r: _all_pairs(cases[1], kind), cases[1]):
         size = len(cases[1][1])
         raise Refusal(SINGLE, f"Shapes (n, 1) and (n,) met, so with n = {size} it adds up "
                       f"{size} × {size} residuals.", "print the shape of the residual.")
-    good = sorted({len(case[1]) for case, fine in zip(cases, correct, strict=True) if fine})
-    bad = sorted({len(case[1]) for case, fine in zip(cases, correct, strict=True) if not fine})
-    if good and not set(good) & set(bad):
-        raise Refusal(f"It is right for n = {', '.join(f'{g:,}' for g in good)}.",
-                      f"It is wrong for other n{constants_sentence(answer)}.",
-                      ONE_DATA_SET)
-    ratios = [number / wanted(_residual(case)) for number, case in zip(given, cases, strict=True)]
-    if numpy.ptp(ratios) <= 1e-3 * abs(ratios[0]):
-        raise Refusal(SINGLE, f"It is {ratios[0]:.3g} times {name}.",
-                      "which factor does not belong to the loss?")
-    raise Refusal(SINGLE, f"It is not {name} of the residuals.",
+
+    def returned(case):
+        handed = (to_library(array, library) for array in case[:2])
+        return float(read_numbers(call(answer, *handed).value, "one number").numbers)
+
+    def is_right(n, seed):
+        case = _case(make_trial(n, seed), seed)
+        return _matches(returned(case), wanted, case)
+
+    if remembers(is_right):
+        raise Refusal(SINGLE, *MEMORY)
+    exact = [i for i, case in enumerate(cases) if case[2] == "float64"]
+    right = [wanted(_residual(cases[i])) for i in exact]
+    off = how_far([given[i] for i in exact], right, right)
+    # Whole residuals, of which even the root of the mean of the squares is a whole number.
+    whole = numpy.array([3.0, 0, 1, -1]), numpy.array([1.0, 2, -1, 1]), "float64"
+    name_lost_digits(off, lambda: returned(whole) == wanted(_residual(whole)))
+    constants = constants_sentence(answer)
+    good, bad = ({len(case[1]) for case, fine in zip(cases, correct, strict=True) if fine is which}
+                 for which in (True, False))
+    if good and good.isdisjoint(bad):
+        raise Refusal(f"It is right for n = {', '.join(f'{n:,}' for n in sorted(good))}.",
+                      f"It is wrong for other n{constants}.", ONE_DATA_SET)
+    raise Refusal(SINGLE, f"On {len(cases[1][1])} points it is {given[1]:.6g}; {name} is "
+                  f"{wanted(_residual(cases[1])):.6g}{constants}.",
                   "take three residuals such as 1, −2, 3 and do it by hand.")
 
 

@@ -205,8 +205,8 @@ def _whole_mistakes(loss):
                                "missing."), HALF_HINT),
         (lambda n: -1 / 2, _say("Every part has the wrong sign, and the factor 2 is missing."),
          HALF_HINT),
-        (lambda n: 2, _say("Every part is twice what it should be: one factor 2 too many."),
-         "count the factors 2 on the way through the chain rule."),
+        (lambda n: 2, _say("Every part is twice what it should be."),
+         "is there a factor 2 too many, or is the gradient added up twice?"),
         *((factor, wrong, scale_hint) for factor, wrong in _scale_mistakes(loss)),
     ]
     summed = [
@@ -240,8 +240,8 @@ def _whole_mistakes(loss):
                             "loss."), other_loss),
         Mistake(_root_mean, _say("This is the gradient of the root mean square, not of this "
                                  "loss."), other_loss),
-        *(Mistake(_of(loss, gradient), _pairs_sentence, "print the shape of the residual.")
-          for gradient in (_all_pairs, _all_pairs_other_way)),
+        *(Mistake(_of(loss, _of(loss, gradient)), _pairs_sentence, "print the shape of the "
+                  "residual.") for gradient in (_all_pairs, _all_pairs_other_way)),
     ]
 
 

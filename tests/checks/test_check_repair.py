@@ -362,7 +362,7 @@ def train_in_float64_whatever_comes_in(x, y, start, rate, steps):
     return train_linear(x, y, start, rate, steps, torch.float64)
 
 
-@missed("two dtypes", "They are not those of the wanted updates")
+@missed("two dtypes", "They come in bfloat16")
 def train_in_half(x, y, start, rate, steps):
     return train_linear(x.bfloat16(), y.bfloat16(), start, rate, steps, torch.bfloat16)
 
@@ -451,7 +451,7 @@ def train_with_an_old_value(x, y, start, rate, steps):
     return coefficients, losses
 
 
-@missed("misspelt name", "do not depend on `rate`")
+@missed("misspelt name", "they are the same")
 def train_with_a_written_rate(x, y, start, rate, steps):
     earning_rate = 1e-6
     return train_in_numpy(x, y, start, earning_rate, steps)
@@ -596,7 +596,7 @@ def train_prints_the_list(x, y, start, rate, steps):
     return coefficients, losses
 
 
-@missed("print inside the loop", "One update is missing")
+@missed("print inside the loop", "after steps − 1 updates")
 def train_ends_early(x, y, start, rate, steps):
     coefficients, losses = train_in_numpy(x, y, start, rate, steps - 1)
     print(losses)
@@ -729,7 +729,7 @@ def train_predicts_again(x, y, start, rate, steps):
     return coefficients, cubic(coefficients, x)
 
 
-@missed("prediction one update old", "One update is missing")
+@missed("prediction one update old", "after steps − 1 updates")
 def train_one_step_less(x, y, start, rate, steps):
     coefficients = start.copy()
     for _ in range(steps - 1):

@@ -7,6 +7,7 @@ from grading import assert_not_attempted, assert_passed, assert_refused
 
 import polylab.gradients
 from polylab.checks import check_training
+from polylab.descent import LeastSquares
 from polylab.gradients import exact_gradient
 
 # --- NumPy ------------------------------------------------------------------------------------
@@ -116,22 +117,22 @@ WRONG = (
     (with_slope(lambda g, x: -g), "wrong sign"),
     (with_slope(lambda g, x: g / 2), "factor 2 is missing"),
     (with_slope(lambda g, x: g / len(x)), "2,000 times too small on 2,000 points"),
-    (with_slope(lambda g, x: g * 2), "one factor 2 too many"),
+    (with_slope(lambda g, x: g * 2), "twice what it should be"),
     (with_slope(lambda g, x: g[::-1]), "reverse order"),
     (with_slope(lambda g, x: g * [1, 1, 1, 0]), "The coefficient d never moves"),
-    (with_slope(lambda g, x: g + 1), "already after 1 step"),
+    (with_slope(lambda g, x: g + 1), "off by up to 0.001 of their size"),
     (no_loop, "one update only"),
     (no_update, "no update was made"),
     (frozen, "gradient of the first"),
     (aliased, "The coefficients are right", "`start` is changed in place"),
     (one_moves_late, "The coefficient d never moves", ),
-    (lambda x, y, s, r, n: one_array(x, y, s, r, n - 1), "One update is missing"),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n - 1), "after steps − 1 updates"),
     (lambda x, y, s, r, n: one_array(x, y, s, r, n + 1), "One update is too many"),
     (lambda x, y, s, r, n: one_array(x, y, s, r, n)[::-1], "reverse order"),
     (lambda x, y, s, r, n: numpy.linalg.lstsq(numpy.vander(x, 4, increasing=True), y)[0],
      "the best possible ones"),
     (lambda x, y, s, r, n: numpy.arange(4.0), "same whatever the data, the start and the rate"),
-    (hard_rate, "do not depend on `rate` (it reads `RATE`)"),
+    (hard_rate, "they are the same (it reads `RATE`)"),
     (global_rate, "global variable `rate`"),
     (hard_steps, "do not depend on `steps`"),
     (lambda x, y, s, r, n: one_array(x, y, s, r * 2000 / len(x), n), "right for n = 2,000"),
@@ -319,10 +320,10 @@ def moves_without_a_rate(x, y, start, rate, steps):
 @pytest.mark.parametrize(("answer", "fragments"), [
     (with_velocity(lambda v, g: 0.9 * v + 0.1 * g), ("with a factor 0.1",)),
     (with_velocity(lambda v, g: 0.99 * v + g), ("momentum 0.99; 0.9 is wanted",)),
-    (with_velocity(lambda v, g: v + g), ("momentum 1.0; 0.9 is wanted",)),
-    (with_velocity(lambda v, g: 0.7 * v + g), ("The first update is right", "v ← 0.9 v + g")),
+    (with_velocity(lambda v, g: v + g), ("momentum 1; 0.9 is wanted",)),
+    (with_velocity(lambda v, g: 0.7 * v + g), ("momentum 0.7; 0.9 is wanted",)),
     (with_velocity(lambda v, g: g), ("momentum is not in use", "what is kept of the velocity")),
-    (moves_before_it_has_a_velocity, ("One update is missing", "is v still zero there?")),
+    (moves_before_it_has_a_velocity, ("after steps − 1 updates", "is v still zero there?")),
     (looks_ahead, ("Nesterov",)),
     (in_float64_whatever_comes_in, ("float32 meets float64", "dtype of the data")),
     (lambda *given: (numpy_momentum(*given), 0.0), ("It returns a pair",)),
@@ -344,7 +345,7 @@ def arrives_whatever_steps_says(x, y, start, rate, steps):
 
 def test_a_run_of_constant_length_that_arrives_is_told_that_it_ignores_steps():
     assert_refused(check_training(arrives_whatever_steps_says, "adam", library="torch"),
-                   "do not depend on `steps` (it reads `STEPS`)")
+                   "They are the best possible ones", "(it reads `STEPS`)")
 
 
 def not_zeroed(x, y, start, rate, steps):
@@ -534,11 +535,11 @@ WRONG_TORCH = (
     ("sgd", with_optimiser(sgd, lambda loss, n: loss / n), "2,000 times too small"),
     ("sgd", with_optimiser(sgd, lambda loss, n: loss**0.5), "root of the sum of squares"),
     ("sgd", with_optimiser(sgd, lambda loss, n: -loss), "wrong sign"),
-    ("sgd", with_optimiser(adam), "They are not those of the wanted updates"),
+    ("sgd", with_optimiser(adam), "They are those of adam, not of plain descent"),
     ("sgd", lambda x, y, s, r, n: by_hand(x, y, s, r, n).numpy(), "a NumPy array"),
     ("momentum", with_optimiser(sgd), "those of plain descent: momentum is not in use"),
     ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.7)),
-     "The first update is right"),
+     "momentum 0.7; 0.9 is wanted"),
     ("momentum", with_optimiser(lambda p, r: torch.optim.SGD(p, lr=r, momentum=0.5)),
      "those of momentum 0.5; 0.9 is wanted"),
     ("momentum", with_optimiser(
@@ -548,13 +549,13 @@ WRONG_TORCH = (
     ("adam", not_a_leaf, "computed from another one", "`optimiser = torch.optim.Adam"),
     ("sgd", lends_its_gradient, "leaves the gradient to `exact_gradient`", "by hand or autograd"),
     ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, weight_decay=0.01)),
-     "Adam with weight_decay = 0.01"),
+     "the gradient plus 0.01 times the coefficients"),
     ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=r, eps=1e-5)),
-     "Adam with eps = 1e-05"),
+     "Adam with eps = 1e-5"),
     ("adam", with_optimiser(adam, lambda loss, n: loss / n), "too small"),
     ("adam", with_optimiser(adam, lambda loss, n: loss / 2), "the factor 2 is missing"),
     ("adam", with_optimiser(lambda p, r: torch.optim.Adam(p, lr=1e-3)),
-     "do not depend on `rate`", "which argument tells the optimiser its rate?"),
+     "they are the same.", "which argument tells the optimiser its rate?"),
     ("sgd", lambda x, y, s, r, n: (by_hand(x, y, s, r, n), [0.0] * n), "It returns a pair"),
     ("sgd", no_leaf_but_other_names_bound_anew, "not connected to any parameter"),
     ("sgd", never_a_leaf, "not connected to any parameter"),
@@ -602,3 +603,116 @@ def test_misspelt_arguments_of_the_checker_are_errors():
         check_training(one_array, optimiser="adagrad")
     with pytest.raises(ValueError, match="library must be one of numpy, torch"):
         check_training(one_array, library="jax")
+
+
+# --- runs that are long, come to rest, or grow ------------------------------------------------
+
+
+def in_numpy(turn, before="pass", back="theta"):
+    """Return a loop whose turn is ``turn``; it may use theta, g, t, and the five arguments."""
+    text = f"""
+def train(x, y, start, rate, steps):
+    theta = best = numpy.array(start)
+    {before}
+    for t in range(steps):
+        g = exact_gradient(theta, x, y)
+        loss = squared_error(theta, x, y)
+        {turn}
+    return {back}
+"""
+    namespace = {"numpy": numpy, "exact_gradient": exact_gradient,
+                 "squared_error": polylab.gradients.squared_error}
+    exec(text, namespace)
+    return namespace["train"]
+
+
+MOVE = "theta = theta - rate * g"
+
+
+@pytest.mark.parametrize(("answer", "fragments"), [
+    (in_numpy(f"{MOVE} if t < 1000 else theta"), ("after 1,000 updates, not the last",)),
+    (in_numpy("theta = theta - rate * (0.1 if t >= 500 else 1) * g"), ("1,003 steps",)),
+    (in_numpy("theta = theta - rate * 0.999**t * g"), ("by the factor 0.999",)),
+    (in_numpy("theta = theta - rate / (1 + 1e-3 * t) * g"), ("divided by 1 + 0.001 t",)),
+    (in_numpy("new = theta - rate * g\n        if numpy.allclose(new, theta): break\n"
+              "        theta = new"), ("not the last", "does the loop turn to its end?")),
+    (in_numpy(f"if numpy.linalg.norm(g) < 1e-6: break\n        {MOVE}"), ("not the last",)),
+    (in_numpy(f"if loss > best_loss: rate /= 2\n        best_loss = loss\n        {MOVE}",
+              "best_loss = numpy.inf"), ("On some runs it is right", "wanted are")),
+    (in_numpy("theta = (theta - rate * g).clip(-10, 10)"), ("On some runs it is right",)),
+    (in_numpy("theta = (theta - rate * g).clip(-1e5, 1e5)"),
+     ("In short runs it is right", "swings on and grows")),
+    (in_numpy("theta = theta - rate * g * min(1, 1e6 / numpy.linalg.norm(g))"),
+     ("wanted are",)),
+    (in_numpy(f"{MOVE}\n        best = min(best, theta, key=lambda c: squared_error(c, x, y))",
+              back="best"), ("On some runs it is right", "after 0 updates, not the last")),
+    (in_numpy("theta = theta - rate * (g + 1e-4 * theta)"), ("plus 0.0001 times",)),
+    (in_numpy("theta = theta - rate * 1.01 * g"), ("1.01 times what it should be",)),
+    (in_numpy("v = 0.5 * v + g; theta = theta - rate * v", "v = 0"), ("momentum 0.5",)),
+    (lambda x, y, s, r, n: one_array(x, y, s, r, n) + 1e-3 * numpy.random.rand(),  # noqa: NPY002
+     ("it draws random numbers",)),
+    (lambda *given: LeastSquares(numpy.vander(given[0], 4, increasing=True), given[1]).descend(
+        *given[2:]).coefficients[-1], ("leaves the descent to `LeastSquares`",)),
+])
+def test_what_changes_in_the_course_of_a_run_is_seen(answer, fragments):
+    assert_refused(check_training(answer), *fragments)
+
+
+def test_a_loop_that_stops_when_nothing_changes_any_more_is_right():
+    assert_passed(check_training(in_numpy(
+        "new = theta - rate * g\n        if (new == theta).all(): break\n        theta = new")))
+
+
+# --- the way that the text asks for -----------------------------------------------------------
+
+
+def leaf_without_autograd(x, y, start, rate, steps):
+    coefficients = start.clone().requires_grad_()
+    for _ in range(steps):
+        with torch.no_grad():
+            slope = 2 * (cubic(coefficients, x) - y)
+            coefficients.grad = torch.stack([(slope * x**k).sum() for k in range(4)])
+            coefficients -= rate * coefficients.grad
+    return coefficients.detach()
+
+
+def by_func(x, y, start, rate, steps):
+    gradient = torch.func.grad(lambda c: ((cubic(c, x) - y) ** 2).sum())
+    coefficients = start.clone()
+    for _ in range(steps):
+        coefficients = coefficients - rate * gradient(coefficients)
+    return coefficients
+
+
+def test_autograd_must_be_used_where_it_is_asked_for():
+    by_hand_words = "worked out by hand"
+    assert_refused(check_training(leaf_without_autograd, library="torch"), by_hand_words)
+    assert_refused(check_training(by_hand, library="torch", gradient="autograd"), by_hand_words)
+    for answer in (autograd, four_leaves, linear_layer, by_func):
+        assert_passed(check_training(answer, library="torch", gradient="autograd"))
+
+
+def adam_by_hand(x, y, start, rate, steps):
+    theta, first, second = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
+    for t in range(1, steps + 1):
+        slope = 2 * (cubic(theta, x) - y)
+        g = torch.stack([(slope * x**k).sum() for k in range(4)])
+        first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g**2
+        theta = theta - rate * first / (1 - 0.9**t) / (
+            (second / (1 - 0.999**t)).sqrt() + 1e-8)
+    return theta
+
+
+def momentum_of_torch(x, y, start, rate, steps):
+    return with_optimiser(momentum)(
+        *(torch.from_numpy(array) for array in (x, y, start)), rate, steps).numpy()
+
+
+def test_an_optimiser_must_be_used_or_must_not():
+    assert_refused(check_training(adam_by_hand, "adam", library="torch"), "made by hand")
+    assert_refused(check_training(momentum_of_torch, "momentum"), "made by `torch.optim`")
+
+
+def test_adam_hands_back_one_tensor():
+    assert_refused(check_training(lambda *given: with_optimiser(adam)(*given).tolist(), "adam",
+                                  library="torch"), "one tensor of shape (4,) is wanted")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 
+import numpy
+
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import (
     blank_line,
@@ -96,13 +98,52 @@ def require_no_outside_data(answer, right):
         )
 
 
-def require_own_gradient(answer):
-    """Refuse code that has the course's own check find the gradient."""
-    names = oracles_used(answer)
+def require_own_work(answer, oracles):
+    """Refuse code that leaves its work to a function or class of the course that checks it.
+
+    Parameters
+    ----------
+    answer : object
+        The learner's object.
+    oracles : sequence of function or class
+        What the answer may not use.
+    """
+    names = oracles_used(answer, oracles)
     if names:
+        work, hint = (("descent", "who is to make the updates here?") if names[0][0].isupper()
+                      else ("gradient", "who is to find the gradient here, you by hand or "
+                            "autograd?"))
         raise Refusal("It takes what it is given.",
-                      f"It leaves the gradient to `{names[0]}`, which is there to check yours.",
-                      "who is to find the gradient here, you by hand or autograd?")
+                      f"It leaves the {work} to `{names[0]}`, which is there to check yours.",
+                      hint)
+
+
+def require_autograd(answer, arguments):
+    """Refuse a right answer in torch that never goes back through a graph.
+
+    Parameters
+    ----------
+    answer : callable
+        The learner's function.
+    arguments : tuple
+        What it is called with, once more.
+    """
+    from torch.autograd.graph import saved_tensors_hooks
+
+    went_back = []
+
+    def watched(*given):
+        with saved_tensors_hooks(lambda tensor: tensor, lambda kept: went_back.append(1) or kept):
+            return answer(*given)
+
+    try:
+        call(watched, *arguments, owner=answer)
+    except Refusal:  # torch.func, which is autograd too, does not go with hooks
+        return
+    if not went_back:
+        raise Refusal("The numbers are right.", "The gradient is worked out by hand; here "
+                      "autograd must find it.",
+                      "which call goes back through the graph and fills `.grad`?")
 
 
 def constants_sentence(answer):
@@ -140,6 +181,54 @@ def call_twice(answer, make_arguments, names, read):
                if not _same(now, then)]
     second = first if changed else read(call(answer, *arguments, seed=1).value)
     return first, second, changed
+
+
+def why_it_varies(answer, make_arguments, read, first):
+    """Say why an answer gives another result when it is called a second time.
+
+    Parameters
+    ----------
+    answer, make_arguments, read
+        See `call_twice`.
+    first : array
+        What was read after the very first call, which had the seed 0.
+
+    Returns
+    -------
+    wrong, hint : str
+    """
+    again = read(call(answer, *make_arguments()).value)
+    if numpy.array_equal(again, first, equal_nan=True):
+        return ("Called twice with the same arguments it gives two different answers: it draws "
+                "random numbers.", "which line draws, and what should stand there instead?")
+    return ("Called twice with the same arguments it gives two different answers: something is "
+            "left over from the first call.", "make everything anew in the function itself"
+            ", and clear what adds up, such as gradients in `.grad`.")
+
+
+def remembers(is_right):
+    """Return whether an answer keeps something for each size of the data that it has met.
+
+    Then, of two sets of data of one size, the one that comes first is judged right and the other
+    wrong, whichever comes first.
+
+    Parameters
+    ----------
+    is_right : callable
+        ``is_right(n, seed)`` tries the answer on n points; a refusal counts as wrong.
+    """
+    def judge(n, seed):
+        try:
+            return is_right(n, seed)
+        except Refusal:
+            return False
+
+    tries = ((61, 1), (61, 2), (62, 2), (62, 1))
+    return [judge(*one) for one in tries] == [True, False, True, False]
+
+
+MEMORY = ("Of two sets of points of one size the second comes out wrong: something is remembered "
+          "from call to call.", "what outlives a call: a default, a global, an attribute?")
 
 
 def _same(one, other):

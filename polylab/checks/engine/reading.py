@@ -14,9 +14,6 @@ import sys
 import textwrap
 import types
 
-from polylab.gradients import exact_gradient, finite_difference_gradient
-
-ORACLES = (exact_gradient, finite_difference_gradient)
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
 SOURCES_OF_CONSTANTS = ("math", "numpy", "torch")
 
@@ -237,14 +234,26 @@ def libraries_used(answer):
     return used & {"numpy", "torch"}
 
 
-def oracles_used(answer):
-    """Return the names of the gradients of the package that the code uses."""
-    oracles = {oracle.__name__: oracle for oracle in ORACLES}
-    used = [oracle.__name__ for oracle in ORACLES if answer is oracle]
+def oracles_used(answer, oracles):
+    """Return the names of those functions and classes of the package that the code uses."""
+    oracles = {oracle.__name__: oracle for oracle in oracles}
+    used = [name for name, oracle in oracles.items() if answer is oracle]
     used += [name for function in own_functions(answer)
              for name in _names(function.__code__, _READS_OF_ANY_KIND)
              if name in oracles and function.__globals__.get(name, oracles[name]) is oracles[name]]
     return list(dict.fromkeys(used))
+
+
+def asks_for_gradients(answer):
+    """Return whether the code asks autograd to watch something."""
+    return any({"requires_grad", "requires_grad_", "Parameter"} & _said(function)
+               for function in own_functions(answer))
+
+
+def _said(function):
+    """Return the names of all kinds that the source of a function says."""
+    return {getattr(node, key, None) for node in ast.walk(_tree(function) or ast.Module([], []))
+            for key in ("attr", "id", "arg")}
 
 
 # --- is it finished -------------------------------------------------------------------------
@@ -333,12 +342,11 @@ def _blanks_in_code(code):
 
 def rebound_names(answer):
     """Return the names that an update binds anew: ``a = a - rate * a.grad``, if a is a leaf."""
+    if not asks_for_gradients(answer):
+        return []
     found = []
     for function in own_functions(answer):
         nodes = list(ast.walk(_tree(function) or ast.Module([], [])))
-        said = {getattr(node, key, None) for node in nodes for key in ("attr", "id", "arg")}
-        if not said & {"requires_grad", "requires_grad_", "Parameter"}:
-            continue
         gradients = set()  # names such as g in g = a.grad
         for node in nodes:
             if not isinstance(node, ast.Assign):

@@ -39,10 +39,21 @@ def make_trials():
     trials = [_trial(0, evenly, numpy.sin(evenly), "float64")]
     for seed, n, dtype in ((1, 7, "float64"), (2, 2000, "float32"), (3, 640, "float64"),
                            (4, 33, "float32")):
-        random = numpy.random.default_rng(seed)
-        x = random.uniform(-numpy.pi, numpy.pi, n)
-        trials.append(_trial(seed, x, numpy.sin(x) + random.normal(0, 0.5, n), dtype))
+        trials.append(make_trial(n, seed, dtype))
     return tuple(trials)
+
+
+def make_trial(n, seed, dtype="float64"):
+    """Return a try with n scattered points."""
+    random = numpy.random.default_rng(seed)
+    x = random.uniform(-numpy.pi, numpy.pi, n)
+    return _trial(seed, x, numpy.sin(x) + random.normal(0, 0.5, n), dtype)
+
+
+def make_whole_trial():
+    """Return a try on whole numbers so small that even float16 rounds nothing."""
+    return Trial(numpy.array([-1.0, 0, 1, 2]), numpy.array([1.0, 2, 0, -1]),
+                 numpy.array([1.0, -2, 0, 1]), "float64")
 
 
 def _trial(seed, x, y, dtype):
