@@ -202,6 +202,11 @@ def _diagnose(answer, trials, given, wanted, scales, loss, library):
     if remembers(is_right):
         raise Refusal(RUNS, *MEMORY)
     off = _name_lost_digits(answer, trials, given, wanted, scales, loss, library)
+    correct = [close(*one, trial.dtype)
+               for *one, trial in zip(given, wanted, scales, trials, strict=True)]
+    if all(fine for trial, fine in zip(trials, correct, strict=True) if trial.dtype == "float64"):
+        raise Refusal("With float64 data it is right.", "With float32 data it is off by more than "
+                      f"rounding{constants}.", "which line meets other numbers there?")
     right_parts = [name for k, name in enumerate(NAMES)
                    if all(close(numbers[k], right[k], scale[k], trial.dtype) for numbers, right,
                           scale, trial in zip(given, wanted, scales, trials, strict=True))]
@@ -215,11 +220,6 @@ def _diagnose(answer, trials, given, wanted, scales, loss, library):
                       "sums, which is more than rounding in float64.",
                       "are digits lost on the way, or is a small term there that does not "
                       "belong?")
-    correct = [close(*one, trial.dtype)
-               for *one, trial in zip(given, wanted, scales, trials, strict=True)]
-    if all(fine for trial, fine in zip(trials, correct, strict=True) if trial.dtype == "float64"):
-        raise Refusal("With float64 data it is right.", "With float32 data it is off by more than "
-                      f"rounding{constants}.", "which line meets other numbers there?")
     good, bad = ({trial.n for trial, fine in zip(trials, correct, strict=True) if fine is which}
                  for which in (True, False))
     if good and good.isdisjoint(bad):

@@ -494,7 +494,7 @@ def _diagnose(answer, runs, wanted, given, optimiser, library, also):
         return _agree(path[-1], numbers, run)
 
     constants = constants_sentence(answer)
-    name_the_mistake(_mistakes(runs[0], optimiser, order, constants), tries, came, near, RUNS)
+    name_the_mistake(_mistakes(optimiser, library, order, constants), tries, came, near, RUNS)
     name_the_mistake(_gradient_mistakes(runs[0], optimiser), tries, came, near)
     _name_the_number(tries, came, optimiser, near, which_rate)
     _name_lost_digits(answer, runs, wanted, given, optimiser, library, also)
@@ -599,7 +599,7 @@ def _what_it_does(path):
     return "swings on and grows" if moves[-1] > moves[len(moves) // 2] else "comes to rest"
 
 
-def _mistakes(run, optimiser, order, constants):
+def _mistakes(optimiser, library, order, constants):
     """Return every training run that learners write by mistake."""
     by_hand = order == FORMULA
     which = "what is kept of the velocity from turn to turn?" if by_hand else WHICH
@@ -638,7 +638,7 @@ def _mistakes(run, optimiser, order, constants):
     found += [Mistake(lambda run, other=other: follow(run, other), f"They are those of {other}, "
                       f"not of {wanted}.", which)
               for other in OPTIMISERS[1:] if other != optimiser]
-    if "torch" in sys.modules:
+    if library == "torch":
         found += [Mistake(lambda run, name=name: follow(run, name, make=_rule(name)),
                           f"They are those of {name}, not of {wanted}.", which)
                   for name in ("Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "Rprop")]
