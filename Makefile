@@ -35,13 +35,8 @@ app: setup-app
 	@echo "The learning-rate lab opens in your browser. To end it, press Control-C here."
 	@cd app && ../$(python) -m voila learning_rate_lab.ipynb $(OPTIONS)
 
-# Three workers keep two cores busy, for one of them often waits for a browser or a kernel. What
-# takes longest, the browser tests, comes first. Each worker computes with one thread, unless you
-# say otherwise: with more, the threads wait for each other and the run takes several times as long.
 test: setup-test
-	$(python) -m ruff check .
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(python) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
-		-n 3 --dist loadscope --no-loadscope-reorder -ra $(OPTIONS)
+	$(python) tools/test.py $(OPTIONS)
 
 site: setup-test
 	$(python) tools/build_site.py $(OPTIONS)

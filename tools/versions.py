@@ -67,11 +67,8 @@ def prove(side, torch, options):
     pip(folder, "--requirement", str(chosen))
     pip(folder, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     print(f"{side}: every test with the versions of {chosen.relative_to(ROOT)}", flush=True)
-    return subprocess.run(
-        [here / "python", "-m", "pytest", "--nbval", "--nbval-current-env",
-         "--nbval-cell-timeout", "240", "-n", "3", "--dist", "loadscope", "-ra", "-q",
-         *(f"--deselect={test}" for test in OF_THE_PROVEN), *options],
-        cwd=ROOT, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode
+    return subprocess.run([here / "python", "tools/test.py", *options,
+                           *(f"--deselect={test}" for test in OF_THE_PROVEN)], cwd=ROOT).returncode
 
 
 def pip(environment, *arguments):
