@@ -28,7 +28,7 @@ NEEDED = (
     ("tqdm", ">=4.66,<5", "progress bars"),
     ("ipywidgets", ">=8.1,<9", "sliders and buttons"),
     ("anywidget", ">=0.9.18,<1", "widgets that draw in the browser"),
-    ("ipykernel", ">=6.29", "running the cells of a notebook"),
+    ("ipykernel", ">=6.17.1", "running the cells of a notebook"),
     ("jupyterlab", ">=4.5,<5", "showing the notebooks"),
 )
 OPTIONAL = (

@@ -26,7 +26,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_favicon = "static/icon.svg"
 html_css_files = ["polylab.css", "site.css"]
-html_js_files = [("polylab.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("polylab.js", "address.js")]
 html_copy_source = html_show_sourcelink = False
 html_use_index = html_domain_indices = False
 html_theme_options = {

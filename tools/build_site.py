@@ -70,7 +70,8 @@ def build(site=ROOT / "build" / "site"):
 
 def lay_out(folder):
     """Write the sources of the pages into a folder; a file that says the same is not touched."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "site").glob("*.md")}
+    texts = {path.name: path.read_text(encoding="utf-8").replace(
+        "{{wheel}}", f"{ADDRESS}files/{WHEEL}") for path in (ROOT / "site").glob("*.md")}
     texts["README.md"] = re.sub(r"\]\((?:notebooks|site)/", "](",
                                 (ROOT / "README.md").read_text(encoding="utf-8"))
     texts["lab.html"] = HandFit().stand_in()
