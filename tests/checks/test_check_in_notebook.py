@@ -5,10 +5,13 @@ import nbformat
 import pytest
 
 SETUP = """
+import logging, os, subprocess, sys, warnings
 import numpy
 import matplotlib.pyplot as plt
 from IPython.display import display
 from polylab.checks import check_gradient
+
+logging.basicConfig()  # its handler keeps the stream of the kernel
 
 def right(coefficients, x, y):
     matrix = numpy.vander(x, 4, increasing=True)
@@ -58,6 +61,18 @@ def answer(coefficients, x, y):
     display("noise")
     plt.plot(x, y)
     plt.show()
+    return right(coefficients, x, y)
+
+check_gradient(answer)
+""",
+    "talks past the checker": """
+def answer(coefficients, x, y):
+    logging.warning("noise")
+    warnings.warn("noise")
+    os.write(2, b"noise as from C code")
+    os.write(1, b"noise as from C code")
+    print("noise", file=sys.__stderr__)
+    subprocess.run(["sh", "-c", "echo noise; echo noise >&2"])
     return right(coefficients, x, y)
 
 check_gradient(answer)
@@ -114,6 +129,8 @@ EXPECTED = {
             "asked.",
     "talks": "Right: on 5 sets of points your gradient of the sum of squares agrees with finite "
              "differences.",
+    "talks past the checker": "Right: on 5 sets of points your gradient of the sum of squares "
+                              "agrees with finite differences.",
     "global": "It takes (coefficients, x, y). It uses the global variable `c` from outside, "
               "so it computes with whatever was left there. Hint: use only the parameters and "
               "names made inside; then restart and run all.",

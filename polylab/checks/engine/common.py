@@ -15,7 +15,7 @@ from polylab.checks.engine.reading import (
     outside_constants,
     outside_data,
 )
-from polylab.checks.engine.state import untouched_by
+from polylab.checks.engine.state import keep_data_of, put_back_after
 from polylab.checks.engine.values import describe
 from polylab.checks.engine.verdict import NotAttempted, Refusal, Verdict, hand_back
 
@@ -35,8 +35,9 @@ def checker(judge):
             blank = blank_line(answer)
             if blank:
                 raise NotAttempted(blank)
-            with untouched_by(answer):
-                verdict = Verdict(True, judge(answer, *arguments, **named))
+            message = put_back_after(lambda stop: judge(answer, *arguments, **named),
+                                     keep_data_of(answer))
+            verdict = Verdict(True, message)
         except Refusal as refusal:
             blank = blank_line(answer, sure=False)
             refusal = NotAttempted(blank) if blank else refusal

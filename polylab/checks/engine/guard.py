@@ -4,6 +4,10 @@ Whatever the code does (print a megabyte, never return, raise ``SystemExit``, se
 rebind a function of polylab), `call` comes back with a value or with a polite refusal, and the
 settings that all cells share are as they were before.
 
+Time is what the learner's code computes, not what passes: on a crowded machine others take their
+share. So torch gets one thread, since its threads wait for each other by computing, and a clock
+on the wall ends only what waits.
+
 Two things it cannot stop: code that kills the process outside Python, and one call into
 compiled code that runs for hours without looking up.
 """
@@ -11,8 +15,9 @@ compiled code that runs for hours without looking up.
 from __future__ import annotations
 
 import builtins
-import contextlib
+import contextvars
 import ctypes
+import functools
 import io
 import os
 import random
@@ -27,12 +32,14 @@ from itertools import count
 import numpy
 
 from polylab.checks.engine.errors import explain_error
-from polylab.checks.engine.state import untouched
+from polylab.checks.engine.state import keep_settings, put_back_after
 from polylab.checks.engine.verdict import Refusal
 
 TIME_LIMIT = 5.0  # seconds of computing for one call of the learner's code
-CROWDED = 3  # how many times longer a call may take on a computer that is busy otherwise
-IDLE = 0.01  # share of the time below which a call is waiting, not computing
+CROWDED = 12  # how many times longer a call may take on a computer that is busy otherwise
+WAITS = 2  # how many times longer a call may wait for something other than the processor
+IDLE = 0.01  # share of the limit, computed in that time, below which a call is waiting
+LOOK = 0.1  # share of the limit after which the clock is looked at again
 STRIKE_AGAIN = 0.02  # seconds between two strikes at code that swallowed the first
 LONGEST_PATIENCE = 24  # lines that a later strike may wait before it hits
 OUTPUT_KEPT = 100_000  # characters of printed text that are kept; the rest is dropped
@@ -53,10 +60,10 @@ class Call:
 
 
 class Sink(io.TextIOBase):
-    """A text stream that keeps its beginning and drops the rest."""
+    """A text stream that keeps its beginning and drops the rest; and the warnings."""
 
     def __init__(self):
-        self.kept = []
+        self.kept, self.warned = [], []
         self.room = OUTPUT_KEPT
 
     def writable(self):
@@ -101,11 +108,13 @@ def call(function, *arguments, seed=0, owner=None):
     KeyboardInterrupt
         If the person at the keyboard stopped the cell; one raised by the code is a refusal.
     """
-    sink = Sink()
-    with untouched(), quiet(sink) as warned, stop_button() as pressed:
-        _seed_everything(seed)
+    sink, alarm = Sink(), _Alarm()
+    by_alarm = (hasattr(signal, "setitimer")
+                and threading.current_thread() is threading.main_thread())
+
+    def run(stop):
         try:
-            value = _timed(function, arguments)
+            return (alarm.call if by_alarm else _call_in_thread)(function, arguments)
         except Overtime:
             raise Refusal(
                 "It starts to run.",
@@ -113,14 +122,16 @@ def call(function, *arguments, seed=0, owner=None):
                 "look for a loop whose condition never turns false.",
             ) from None
         except BaseException as error:
-            if pressed:
+            if stop.presses:
                 raise KeyboardInterrupt from None
-            refusal = explain_error(error, function if owner is None else owner)
-            raise refusal from None
-    return Call(value, sink.text(), tuple(str(warning.message) for warning in warned))
+            raise explain_error(error, function if owner is None else owner) from None
+
+    value = put_back_after(run, keep_settings, functools.partial(_be_quiet, sink),
+                           functools.partial(_start_afresh, seed), *[alarm.set] * by_alarm)
+    return Call(value, sink.text(), tuple(str(warning.message) for warning in sink.warned))
 
 
-def _seed_everything(seed):
+def _start_afresh(seed, undo):
     random.seed(seed)
     numpy.random.seed(seed)  # noqa: NPY002 - the learner may use the old global generator
     torch = sys.modules.get("torch")
@@ -128,105 +139,125 @@ def _seed_everything(seed):
         torch.default_generator.manual_seed(seed)
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
+        torch.set_num_threads(1)
 
 
 # --- time ---------------------------------------------------------------------------------
 
 
-def _timed(function, arguments):
-    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
-        return _timed_by_alarm(function, arguments)
-    return _timed_in_thread(function, arguments)
-
-
 class _Clock:
-    """Tells when a call has had its time."""
+    """Tells when a call has had its time.
 
-    def __init__(self):
+    Parameters
+    ----------
+    computed : callable
+        Returns the seconds that the code has computed so far.
+    """
+
+    def __init__(self, computed):
+        self.computed = computed
         self.restart()
 
     def restart(self):
-        self.started, self.computed = time.monotonic(), time.thread_time()
+        self.is_up = False
+        self.started = self.seen_at_work = time.monotonic()
+        self.before = self.work_seen = self.computed()
 
-    def is_up(self):
-        """Return whether the call has computed too long or is waiting; a crowd earns time."""
-        passed = time.monotonic() - self.started
-        busy = time.thread_time() - self.computed
-        waits = passed >= TIME_LIMIT and busy < IDLE * passed
-        return busy >= TIME_LIMIT or passed >= CROWDED * TIME_LIMIT or waits
+    def look(self):
+        """Return whether the call has computed too long, or is waiting; then it stays so."""
+        now, computed = time.monotonic(), self.computed()
+        if computed - self.work_seen > IDLE * TIME_LIMIT:
+            self.seen_at_work, self.work_seen = now, computed
+        self.is_up = (self.is_up or computed - self.before >= TIME_LIMIT
+                      or now - self.started >= CROWDED * TIME_LIMIT
+                      or now - self.seen_at_work >= WAITS * TIME_LIMIT)
+        return self.is_up
 
 
-def _timed_by_alarm(function, arguments):
-    guard_frame = sys._getframe()
-    tracer = sys.gettrace()
-    clock = _Clock()
-    strikes = count()
+class _Alarm:
+    """Strikes at a call when its time is up; each later strike also hits a few lines further on.
 
-    def strike(signum, frame):
-        """Stop the learner's code; each later strike also hits a few lines further on.
+    Code that swallows the first strike with a bare ``except:`` in a loop meets the next one at its
+    ``except`` line, then one line later, and so on, until one lands outside. Code that has been
+    left already is not struck, and neither is an import: one cut in half would stay broken, and
+    the time it takes is not the learner's.
+    """
 
-        Code that swallows the first strike with a bare ``except:`` in a loop meets the next
-        one at its ``except`` line, then one line later, and so on, until one lands outside.
-        Code that has been left already is not struck, and neither is an import: one cut in
-        half would stay broken, and the time it takes is not the learner's.
+    def __init__(self):
+        self.clock = _Clock(time.thread_time)
+        self.strikes = count()
+        self.is_running = False
+
+    def set(self, undo):
+        """Be set; the change for `put_back_after`."""
+        timer = signal.getitimer(signal.ITIMER_REAL)
+        undo.callback(signal.setitimer, signal.ITIMER_REAL, *timer)
+        undo.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self._strike))
+        undo.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+        undo.callback(sys.settrace, sys.gettrace())
+        signal.setitimer(signal.ITIMER_REAL, LOOK * TIME_LIMIT, LOOK * TIME_LIMIT)
+
+    def call(self, function, arguments):
+        """Return ``function(*arguments)``, or raise what it raises, or Overtime."""
+        ((value, stop),) = self._apart(function, arguments)
+        if stop is not None:
+            raise stop
+        return value
+
+    def _apart(self, function, arguments):
+        """Call the function inside a generator, which has an exception state of its own.
+
+        A strike at an ``except`` line would else leave its error behind as the one being handled.
+        Only a ``StopIteration`` cannot leave a generator, so it comes back beside the value.
         """
-        if _is_importing(frame, guard_frame):
-            clock.restart()
+        try:
+            self.is_running = True
+            try:
+                value = function(*arguments)
+            finally:
+                self.is_running = False
+            yield value, None
+        except StopIteration as stop:
+            yield None, stop
+
+    def _may_stop(self, frame):
+        return (self.is_running and frame.f_code is not _Alarm._apart.__code__
+                and not _is_importing(frame))
+
+    def _strike(self, signum, frame):
+        if not self._may_stop(frame):
+            if self.is_running:
+                self.clock.restart()
             return
-        if frame is guard_frame or not clock.is_up():
+        if not self.clock.look():
             return
-        patience = next(strikes) % LONGEST_PATIENCE
+        signal.setitimer(signal.ITIMER_REAL, STRIKE_AGAIN, STRIKE_AGAIN)
+        patience = next(self.strikes) % LONGEST_PATIENCE
         if patience:
             lines = count(1)
 
             def hit(frame, event, argument):
-                may_stop = not _is_importing(frame, guard_frame)
-                if event == "line" and may_stop and next(lines) >= patience:
+                if event == "line" and self._may_stop(frame) and next(lines) >= patience:
                     raise Overtime
                 return hit
 
-            while frame is not None and frame is not guard_frame:
+            while frame is not None and frame.f_code is not _Alarm._apart.__code__:
                 frame.f_trace = hit
                 frame = frame.f_back
             sys.settrace(hit)
         raise Overtime
 
-    handler = signal.signal(signal.SIGALRM, strike)
-    timer = signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, STRIKE_AGAIN)
-    try:
-        value, stop = next(_apart(function, arguments))
-        if stop is not None:
-            raise stop
-        return value
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.settrace(tracer)
-        signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, *timer)
 
-
-def _is_importing(frame, until=None):
-    """Return whether an import is under way, between this frame and the one in ``until``."""
-    while frame is not None and frame is not until:
+def _is_importing(frame):
+    """Return whether an import is under way in the call that this frame belongs to."""
+    while frame is not None and frame.f_code is not _Alarm._apart.__code__:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
         frame = frame.f_back
     return False
 
 
-def _apart(function, arguments):
-    """Call the function inside a generator, which has an exception state of its own.
-
-    A strike at an ``except`` line would else leave its error behind as the one being handled.
-    Only a ``StopIteration`` cannot leave a generator, so it comes back beside the value.
-    """
-    try:
-        yield function(*arguments), None
-    except StopIteration as stop:
-        yield None, stop
-
-
-def _timed_in_thread(function, arguments):
+def _call_in_thread(function, arguments):
     """Do the same where alarms do not exist: on Windows and outside the main thread."""
     outcome = {}
 
@@ -236,42 +267,26 @@ def _timed_in_thread(function, arguments):
         except BaseException as error:
             outcome["error"] = error
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+    clock = _Clock(time.process_time)
     thread.start()
-    thread.join(TIME_LIMIT)
-    while thread.is_alive() and _is_importing(sys._current_frames().get(thread.ident)):
-        thread.join(TIME_LIMIT)
-    waited = 0.0
-    while thread.is_alive() and waited < GIVE_UP_ON_THREAD:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(Overtime)
-        )
-        thread.join(STRIKE_AGAIN)
-        waited += STRIKE_AGAIN
+    try:
+        while thread.is_alive() and not clock.look():
+            thread.join(LOOK * TIME_LIMIT)
+            if _is_importing(sys._current_frames().get(thread.ident)):
+                clock.restart()
+    finally:
+        began = time.monotonic()
+        while thread.is_alive() and time.monotonic() - began < GIVE_UP_ON_THREAD:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident), ctypes.py_object(Overtime)
+            )
+            thread.join(STRIKE_AGAIN)
     if "error" in outcome:
         raise outcome["error"]
     if "value" not in outcome:
         raise Overtime
     return outcome["value"]
-
-
-@contextlib.contextmanager
-def stop_button():
-    """Tell the stop button apart from a ``KeyboardInterrupt`` that the code raises itself."""
-    pressed = []
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
-
-    def press(signum, frame):
-        pressed.append(True)
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 # --- output -------------------------------------------------------------------------------
@@ -285,8 +300,7 @@ def _refuse_input(prompt=""):
     raise EOFError("the code asked for input; there is nobody to answer")
 
 
-@contextlib.contextmanager
-def quiet(sink):
+def _be_quiet(sink, undo):
     """Send printed text to ``sink``, catch warnings, shown objects, input and calls to exit."""
     replaced = [
         (sys, "stdout", sink),
@@ -306,16 +320,11 @@ def quiet(sink):
         replaced.append((shell, "display_pub", CapturingDisplayPublisher()))
         if hasattr(type(shell), "ask_exit"):  # shells inside another program have none
             replaced.append((type(shell), "ask_exit", _refuse_to_exit))
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        for owner, name, value in replaced:
-            setattr(owner, name, value)
-        try:
-            yield warned
-        finally:
-            for owner, name, value in before:
-                setattr(owner, name, value)
+    sink.warned = undo.enter_context(warnings.catch_warnings(record=True))
+    warnings.simplefilter("always")
+    for owner, name, value in replaced:
+        undo.callback(setattr, owner, name, getattr(owner, name))
+        setattr(owner, name, value)
 
 
 def _shell():

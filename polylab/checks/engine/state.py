@@ -1,4 +1,8 @@
-"""What all cells of a notebook share, and how to put it back after a learner's code has run."""
+"""What all cells of a notebook share, and how to put it back after a learner's code has run.
+
+Putting back is safe from the stop button: `put_back_after` hears it at once while the learner's
+code runs, but not while something is put back; then it waits until all is as it was.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ import copy
 import operator
 import os
 import random
+import signal
 import sys
+import threading
 import types
 
 import numpy
@@ -17,47 +23,125 @@ from polylab.checks.engine.reading import is_a, members_of, own_classes, own_fun
 
 OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)
+INSISTS = 3  # presses of the stop button that end even what cannot be put back
 
 
-@contextlib.contextmanager
-def untouched_by(*answers):
-    """Put back, at the end of a check, modules, and the names and data of the learner's code.
+class StopButton:
+    """The handler of SIGINT: it counts, and raises only while it is armed, and only once."""
+
+    def __init__(self):
+        self.presses = 0
+        self.armed = False
+
+    def __call__(self, signum, frame):
+        """Raise KeyboardInterrupt, or leave that to `put_back_after`."""
+        self.presses += 1
+        if self.armed or self.presses >= INSISTS:
+            self.armed = False
+            raise KeyboardInterrupt
+
+
+def put_back_after(work, *changes):
+    """Return ``work(stop)`` and put back, whatever happens in it, what was changed before.
+
+    Parameters
+    ----------
+    work : callable
+        What is protected; it is given the `StopButton`.
+    *changes : callable
+        ``change(undo)`` is called before, in this order: it changes something and tells the
+        ExitStack ``undo`` how to take it back. The last change is taken back first, and if one
+        cannot be taken back the others still are.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the stop button was pressed: at once while ``work`` runs, at the end otherwise.
+
+    Notes
+    -----
+    An interrupt may land between any two steps of the interpreter, so a ``finally`` or a ``with``
+    alone is not safe: it is left if the interrupt hits its first step. Here the inner ``finally``
+    may be hit, since the outer one follows; that one may not, since the button raises once only.
+    """
+    stop, undo = StopButton(), contextlib.ExitStack()
+    undo.callback(_innermost.reset, _innermost.set(undo))
+    if threading.current_thread() is threading.main_thread() and callable(
+            signal.getsignal(signal.SIGINT)):
+        undo.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, stop))
+    try:
+        try:
+            for change in changes:
+                change(undo)
+            stop.armed = True
+            return work(stop)
+        finally:
+            stop.armed = False
+    finally:
+        undo.close()
+        if stop.presses:
+            raise KeyboardInterrupt from None
+
+
+_innermost = contextvars.ContextVar("innermost")
+
+
+def put_back_at_the_end(step, *arguments):
+    """Have ``step(*arguments)`` called when the innermost check or call has come to its end."""
+    _innermost.get().callback(step, *arguments)
+
+
+def keep_data_of(*answers):
+    """Return a change for `put_back_after`: keep modules, and names and data of learners' code.
 
     Parameters
     ----------
     *answers : object
         The learner's objects.
     """
-    modules = _Modules()
-    undo = [_undo_numpy_random()]
-    undo += [step for answer in answers for step in _undo_namespaces(answer)]
-    token = _modules_of_check.set(modules)
-    try:
-        yield
-    finally:
-        _modules_of_check.reset(token)
-        modules.put_back()
-        for step in undo:
-            step()
+    def keep(undo):
+        _silence(undo)
+        undo.callback(_undo_numpy_random())
+        for step in (step for answer in answers for step in _undo_namespaces(answer)):
+            undo.callback(step)
+        modules = _Modules()
+        undo.callback(modules.put_back)
+        undo.callback(_modules_of_check.reset, _modules_of_check.set(modules))
+
+    return keep
 
 
 _modules_of_check = contextvars.ContextVar("modules", default=None)
 
 
-@contextlib.contextmanager
-def untouched():
-    """Put back, after one call of the learner's code, every shared setting and the modules."""
-    undo = [*_undo_settings(), *_undo_figures()]
+def keep_settings(undo):
+    """Keep, for one call of the learner's code, every shared setting and the modules."""
     modules = _modules_of_check.get()
     if modules is None:
         modules = _Modules()
-        undo.append(_undo_numpy_random())
-    undo.append(modules.put_back)
-    try:
-        yield
-    finally:
-        for step in undo:
-            step()
+        undo.callback(_undo_numpy_random())
+    for step in (*_undo_settings(), *_undo_figures(), modules.put_back):
+        undo.callback(step)
+
+
+def _silence(undo):
+    """Drop what goes past `sys.stdout` and `sys.stderr`: from loggers, C code and children.
+
+    A logger keeps the stream that it found when it was made, and C code writes to a descriptor.
+    """
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        if hasattr(stream, "__dict__") and vars(stream).get("write") is not len:
+            own = vars(stream)
+            put_back = own.__setitem__ if "write" in own else own.pop
+            undo.callback(put_back, "write", own.get("write"))
+            own["write"] = len
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # a process without a console has none
+            old, nowhere = os.dup(descriptor), os.open(os.devnull, os.O_WRONLY)
+            undo.callback(os.close, old)
+            undo.callback(os.dup2, old, descriptor)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
 
 def _undo_numpy_random():
@@ -107,10 +191,14 @@ def _undo_setting(get, put):
 
 
 def _default_device():
-    """Return torch's default device; None if it is one that this machine does not have."""
+    """Return torch's default device; None if it is one that this machine does not have.
+
+    Torch looks by making a tensor there. Torch 2.6 asks None for its device once the default was
+    set to None, and raises AttributeError.
+    """
     try:
         return sys.modules["torch"].get_default_device()
-    except (AssertionError, RuntimeError):  # torch looks by making a tensor there
+    except (AssertionError, AttributeError, RuntimeError):
         return None
 
 
