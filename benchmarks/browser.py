@@ -12,10 +12,10 @@ from pathlib import Path
 import nbformat
 import numpy
 from nbformat.v4 import new_code_cell, new_notebook
-
-from benchmarks.comparison import Comparison
 from polylab.lab.experiment import Experiment
 from polylab.lab.run_picture import draw_run
+
+from benchmarks.comparison import Comparison
 from tests.browser.live import Widget, chromium, jupyterlab, open_notebook, pixels, run_all
 
 CELLS = {

@@ -19,7 +19,6 @@ from polylab.batches import draw_batches, require_integer
 
 OPTIMISERS = ("sgd", "momentum", "rmsprop", "adam")
 SCHEDULES = ("constant", "step", "cosine", "1/t")
-OUTCOMES = ("converges", "oscillates", "diverges", "crawls")
 ENDS = ("at the floor", "short of it", "gone")
 _DUST = 1e-9
 _ABOVE = 1 + 1e-9  # a rate so many times a limit is above it; nearer is rounding
@@ -491,52 +490,6 @@ class Trajectory:
         near = last <= self._level(NEAR, self.problem.floor)
         return self._answer(numpy.select([gone, near], [ENDS[2], ENDS[0]], ENDS[1]))
 
-    @cached_property
-    def outcome(self):
-        """What becomes of the run, one of ``OUTCOMES``; for an array of rates, one for each.
-
-        The first of these that holds:
-
-        ``diverges``
-            ``sgd`` and ``momentum``: a mode that is present at the start, if only by rounding,
-            grows at every step; the rate is above ``largest_stable_rate``, however few the steps.
-            ``rmsprop`` and ``adam``, whose steps are bounded: the loss is still climbing; the last
-            is the highest of the run and more than 1 % above the first.
-        ``oscillates``
-            ``sgd``: a mode of ``is_present`` overshoots, its factor 1 − ηλ is
-            negative; its *coefficients* swing to and fro while the *loss* never rises. This is
-            so above 1 / λmax. The other optimisers: the *loss* itself swings; somewhere it is
-            more than 1 % above an earlier loss.
-        ``converges``
-            The last loss is within 1 % of the floor.
-        ``oscillates``, again
-            ``rmsprop`` and ``adam``: the run ends bouncing between two points, at which the loss
-            may be the same; its last two updates undo more than half of each other.
-        ``crawls``
-            None of these: the run is on its way, but the steps are too few.
-
-        For losses, "above" and "within" leave room for ``problem.rounding``. A rate is above a
-        limit if it is so by more than a billionth of it: what is nearer is rounding.
-        """
-        losses = numpy.atleast_2d(self.losses)
-        last = losses[:, -1]
-        near = last <= self._level(NEAR, self.problem.floor)
-        if self._adaptive:
-            diverges = (last == losses.max(-1)) & (last > self._level(NEAR, losses[:, 0]))
-        else:
-            present = self._first_amplitudes != 0
-            diverges = ((self._rates[:, None] > _ABOVE * self._limits) & present).any(-1)
-        if self.optimiser == "sgd":
-            swings = ((self._products > _ABOVE) & self.is_present).any(-1)
-        else:
-            lowest = numpy.minimum.accumulate(losses, axis=-1)
-            swings = (losses > self._level(NEAR, lowest)).any(-1)
-        outcome = numpy.select(
-            [diverges, swings, near, self._bounces],
-            ["diverges", "oscillates", "converges", "oscillates"], "crawls",
-        )
-        return outcome if self._many else str(outcome[0])
-
     @property
     def is_present(self):
         """Whether each mode is in the start by more than rounding, bool array of shape (k,).
@@ -569,15 +522,6 @@ class Trajectory:
         """ηλ of every run and mode, shape (r, k)."""
         with numpy.errstate(over="ignore"):
             return self._rates[:, None] * self.problem.eigenvalues
-
-    @property
-    def _bounces(self):
-        """Whether an adaptive run ends with two updates that cancel, shape (r,)."""
-        if not self._adaptive or self.steps < 2:
-            return numpy.zeros(len(self._rates), dtype=bool)
-        with numpy.errstate(all="ignore"):
-            before, last = numpy.diff(self._offsets[-3:], axis=0)
-            return numpy.linalg.norm(before + last, axis=0) < numpy.linalg.norm(last, axis=0) / 2
 
     def _public(self, array):
         return _frozen(array if self._many else array[0])

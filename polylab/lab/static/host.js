@@ -19,9 +19,10 @@
  */
 
 import handFit from "./hand_fit.js";
+import lab from "./lab.js";
 import question from "./question.js";
 
-const WIDGETS = { hand_fit: handFit, question };
+const WIDGETS = { hand_fit: handFit, lab, question };
 
 /**
  * What a widget may ask of its model; anywidget's model offers the same and more.
