@@ -215,6 +215,74 @@ def _level_of_noise(rate, size):
     return numpy.trace(hessian @ v) / 2
 
 
+def _losses_and_patience(random):
+    """Return validation losses that fall and then rise, with noise, and a patience."""
+    epochs, turn = random.integers(40, 80), random.integers(8, 25)
+    losses = 1 + ((numpy.arange(epochs) - turn) / epochs) ** 2 + random.normal(0, 0.05, epochs)
+    return losses, int(random.integers(4, 9))
+
+
+def _stop(better=lambda loss, best: loss < best, starts_anew=True, sees_all=False, late=0):
+    """Return a rule of (losses, patience) for when to stop, and which epoch to keep."""
+    def rule(losses, patience):
+        kept, waited = 0, 0
+        for epoch in range(1, len(losses)):
+            if better(losses[epoch], losses[kept]):
+                kept, waited = epoch, 0 if starts_anew else waited
+            else:
+                waited += 1
+            if waited == patience + late:
+                break
+        return (int(numpy.argmin(losses)) if sees_all else kept) + 1, epoch + 1
+
+    return rule
+
+
+def _stop_when_it_rises(losses, patience):
+    """Stop after so many rises in a row, whatever the best loss was."""
+    rises = 0
+    for epoch in range(1, len(losses)):
+        rises = rises + 1 if losses[epoch] > losses[epoch - 1] else 0
+        if rises == patience:
+            break
+    return int(numpy.argmin(losses[: epoch + 1])) + 1, epoch + 1
+
+
+def _predictions_and_targets(random):
+    """Return what five models predict for two sets, and what was measured there.
+
+    The best model on the first set, on the second, and on both together are three.
+    """
+    while True:
+        first, second = random.integers(20, 40, size=2)
+        sizes = [random.permutation(numpy.linspace(0.4, 1.2, 5)) for _ in range(2)]
+        seen, fresh = random.normal(size=first), random.normal(size=second)
+        validation = seen + sizes[0][:, None] * random.normal(size=(5, first))
+        test = fresh + sizes[1][:, None] * random.normal(size=(5, second))
+        squares = (validation - seen) ** 2, (test - fresh) ** 2
+        means = [part.mean(axis=1) for part in (*squares, numpy.hstack(squares))]
+        if len({int(mean.argmin()) for mean in means}) == 3:
+            return validation, seen, test, fresh
+
+
+def _report(choose=lambda validation, test: validation.argmin(),
+            tell=lambda validation, test, chosen: test[chosen], reduce=numpy.mean):
+    """Return a rule that chooses a model by its errors on two sets and reports one of them."""
+    def rule(validation, validation_y, test, test_y):
+        errors = [reduce((predicted - y) ** 2, axis=1)
+                  for predicted, y in ((validation, validation_y), (test, test_y))]
+        chosen = int(choose(*errors))
+        return chosen, tell(*errors, chosen)
+
+    return rule
+
+
+def _report_both_sets(validation, validation_y, test, test_y):
+    squares = numpy.hstack([(validation - validation_y) ** 2, (test - test_y) ** 2])
+    chosen = int(squares.mean(axis=1).argmin())
+    return chosen, ((test[chosen] - test_y) ** 2).mean()
+
+
 TASKS = {
     # --- 00 Start here ----------------------------------------------------------------------
     "cubic_under_12": Task(
@@ -784,6 +852,79 @@ TASKS = {
                      "is the 2 before the bracket there?"),
         ),
         tolerance=0.001,
+    ),
+    # --- 17 Train a network for real ----------------------------------------------------------
+    "stop_in_time": Task(
+        "the epoch whose weights are kept and the epoch after which training stops",
+        wanted=lambda losses, patience: _stop()(losses, patience),
+        inputs=_losses_and_patience,
+        hint="take losses 3, 2, 4, 1, 5, 6 and a patience of 2, and do it by hand.",
+        near_misses=(
+            NearMiss(lambda losses, patience: tuple(
+                         epoch - 1 for epoch in _stop()(losses, patience)),
+                     "The epochs are counted from 0.", "the first epoch is epoch 1."),
+            NearMiss(lambda losses, patience: (_stop()(losses, patience)[1],) * 2,
+                     "It keeps the weights of the last epoch: all epochs of the patience are in "
+                     "them.", "which epoch had the smallest loss?"),
+            NearMiss(lambda losses, patience: _stop()(losses, patience)[::-1],
+                     "The two epochs have changed places.", "the kept one comes first."),
+            NearMiss(lambda losses, patience: _stop(sees_all=True)(losses, patience),
+                     "The epoch that is kept lies behind the stop: it was never trained.",
+                     "look only at the losses up to the stop."),
+            NearMiss(lambda losses, patience: _stop(starts_anew=False)(losses, patience),
+                     "It counts all epochs without a new best, from the beginning.",
+                     "what happens to the count when a new best is found?"),
+            NearMiss(lambda losses, patience: (_stop()(losses, patience)[0], len(losses)),
+                     "It keeps the right epoch, and trains on to the last one.",
+                     "when has the patience run out?"),
+            NearMiss(lambda losses, patience: (int(numpy.argmin(losses)) + 1, len(losses)),
+                     "It never stops early.", "when has the patience run out?"),
+            NearMiss(lambda losses, patience: _stop(late=1)(losses, patience),
+                     "It stops one epoch too late.",
+                     "how many epochs without a new best may there be?"),
+            NearMiss(lambda losses, patience: _stop(late=-1)(losses, patience),
+                     "It stops one epoch too early.",
+                     "how many epochs without a new best may there be?"),
+            NearMiss(_stop_when_it_rises,
+                     "It counts epochs that are worse than the one before; a new best is "
+                     "measured against the best so far.", "compare with the smallest loss yet."),
+            NearMiss(lambda losses, patience: _stop()(losses, 1),
+                     "It stops at the first epoch that is no new best: `patience` is not used.",
+                     "how many such epochs are allowed?"),
+        ),
+    ),
+    "report_the_chosen": Task(
+        "the model that the validation set chooses, and its mean squared error on the test set",
+        wanted=lambda validation, validation_y, test, test_y: _report()(
+            validation, validation_y, test, test_y),
+        inputs=_predictions_and_targets,
+        hint="one set chooses, the other one reports.",
+        near_misses=(
+            NearMiss(_report(choose=lambda validation, test: test.argmin()),
+                     "The test set has chosen: the smallest of five test errors is too good to be "
+                     "true.", "which set is there for choosing?"),
+            NearMiss(_report(tell=lambda validation, test, chosen: validation[chosen]),
+                     "The model is right, but its error is that of the validation set, which has "
+                     "chosen it.", "which set has not been asked yet?"),
+            NearMiss(_report(tell=lambda validation, test, chosen: test.min()),
+                     "The model is right, but the error is the smallest of all on the test set, "
+                     "not its own.", "look up the test error of the chosen model only."),
+            NearMiss(_report(choose=lambda validation, test: (validation + test).argmin()),
+                     "The test set has helped to choose.", "which set is there for choosing?"),
+            NearMiss(_report_both_sets,
+                     "The test set has helped to choose.", "which set is there for choosing?"),
+            NearMiss(_report(choose=lambda validation, test: validation.argmax()),
+                     "It takes the model with the largest error.", "`argmin` or `argmax`?"),
+            NearMiss(_report(reduce=numpy.sum),
+                     "The model is right, but the error is a sum; the mean is wanted.",
+                     "what makes sets of different sizes comparable?"),
+            NearMiss(_report(tell=lambda validation, test, chosen: test[chosen] ** 0.5),
+                     "The model is right, but the error is the root of the mean square.",
+                     "the mean of the squares itself is wanted."),
+            NearMiss(_report(tell=lambda validation, test, chosen: test.mean()),
+                     "The model is right, but the error is the mean over all models.",
+                     "only one model is reported."),
+        ),
     ),
 }
 """Every task by name."""

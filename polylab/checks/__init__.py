@@ -7,13 +7,16 @@ sentences. Nothing outside the answer is changed, whatever the answer does. To r
 engine
     The room that runs and reads a learner's code; its first page tells how an answer travels
     through it.
-losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules
+losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules,
+evaluations, checkpoints
     One file per kind of answer. `losses` is the shortest: copy it to add one.
 slopes
     The wrong gradients that learners write.
 """
 
+from polylab.checks.checkpoints import check_checkpoint
 from polylab.checks.engine.verdict import Verdict
+from polylab.checks.evaluations import check_evaluation
 from polylab.checks.functions import check_autograd_function
 from polylab.checks.gradients import check_gradient
 from polylab.checks.losses import check_loss
@@ -28,6 +31,8 @@ from polylab.checks.training import check_training
 __all__ = [
     "Verdict",
     "check_autograd_function",
+    "check_checkpoint",
+    "check_evaluation",
     "check_gradient",
     "check_learning_rate",
     "check_loss",
