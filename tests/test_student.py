@@ -75,6 +75,15 @@ def hand_in(course, learner, release, answers):
     path = course / "submitted" / learner / "polylab" / release.name
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
+    return path
+
+
+def copy_first_check(path):
+    """Copy a check cell as learners do, with its grade id."""
+    notebook = read(path)
+    place = next(i for i, cell in enumerate(notebook.cells) if "check" in tags(cell))
+    notebook.cells.insert(place, nbformat.from_dict({**notebook.cells[place], "id": "copy"}))
+    nbformat.write(notebook, path)
 
 
 def right_answers():
@@ -83,6 +92,28 @@ def right_answers():
              if "solution" in tags(cell) and cell.cell_type == "code"]
     bodies = [re.sub(r"(?m)^check_.*\n?", "", cell.source) for cell in cells]
     return [body.replace("solution_", "") for body in bodies]
+
+
+# nbgrader gives no mark to a check cell under which a word on stderr stands.
+TALK = """
+import logging, os, sys, warnings
+logging.basicConfig()
+
+def talk():
+    logging.warning("noise")
+    warnings.warn("noise")
+    os.write(2, b"noise as from C code")
+    print("noise", file=sys.__stderr__)
+
+"""
+TRICKS = """
+import os
+import polylab.checks.engine.common, polylab.checks.engine.grading
+os.environ.pop("NBGRADER_EXECUTION", None)
+check_gradient = check_training = check_tensor = lambda *inputs, **named: None
+polylab.checks.engine.grading.is_graded = lambda: False
+polylab.checks.engine.common.hand_back = lambda verdict: verdict
+"""
 
 
 def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
@@ -96,10 +127,9 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
     source.parent.mkdir(parents=True)
     source.write_bytes((student / "notebooks" / source.name).read_bytes())
     (tmp_path / "nbgrader_config.py").write_text(
-        "c = get_config()\n"
-        "c.CourseDirectory.course_id = 'polylab'\n"
-        f"c.CourseDirectory.root = {str(tmp_path)!r}\n"
-        "c.ExecutePreprocessor.timeout = 120\n", encoding="utf-8")
+        (ROOT / "tools" / "nbgrader_config.py").read_text(encoding="utf-8")
+        + "c.CourseDirectory.course_id = 'polylab'\n"
+        f"c.CourseDirectory.root = {str(tmp_path)!r}\n", encoding="utf-8")
 
     nbgrader(tmp_path, "generate_assignment", "polylab")
     release = tmp_path / "release" / "polylab" / source.name
@@ -107,14 +137,19 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
     wrong = [answer.replace("slope = 2 *", "slope = -2 *").replace("2e-6", "5e-7")
              for answer in right]
     assert all(a != b for a, b in zip(right[::2], wrong[::2], strict=True))
-    hand_in(tmp_path, "right", release, right)
-    hand_in(tmp_path, "wrong", release, wrong)
-    nbgrader(tmp_path, "autograde", "polylab")
+    hand_in(tmp_path, "right", release, [TALK + right[0].replace(
+        "    a, b, c, d", "    talk()\n    a, b, c, d", 1), *right[1:]])
+    copy_first_check(hand_in(tmp_path, "wrong", release, wrong))
+    blank = [cell.source for cell in read(release).cells if "exercise" in tags(cell)]
+    hand_in(tmp_path, "tricks", release, [TRICKS + blank[0], *blank[1:]])
+    run = nbgrader(tmp_path, "autograde", "polylab")
+    assert "Cell with id 'check-1' exists multiple times!" in run.stderr
+    assert "partial credit" not in run.stderr
 
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         marks = {learner: gradebook.find_submission("polylab", learner)
-                 for learner in ("right", "wrong")}
+                 for learner in ("right", "wrong", "tricks")}
         scores = {learner: (mark.score, mark.max_score) for learner, mark in marks.items()}
-    assert scores == {"right": (3, 3), "wrong": (0, 3)}
+    assert scores == {"right": (3, 3), "wrong": (0, 3), "tricks": (0, 3)}

@@ -15,6 +15,8 @@ slopes
 """
 
 from polylab.checks.checkpoints import check_checkpoint
+from polylab.checks.engine.grading import keep_while_graded
+from polylab.checks.engine.state import Modules
 from polylab.checks.engine.verdict import Verdict
 from polylab.checks.evaluations import check_evaluation
 from polylab.checks.functions import check_autograd_function
@@ -43,3 +45,5 @@ __all__ = [
     "check_tensor",
     "check_training",
 ]
+
+keep_while_graded({name: globals()[name] for name in __all__}, lambda: Modules(others=()))

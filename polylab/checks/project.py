@@ -7,11 +7,12 @@ import re
 import numpy
 
 from polylab.checks.engine.common import require_no_outside_data, require_own_work
+from polylab.checks.engine.grading import hand_back
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import blank_line, is_a, outside_constants
 from polylab.checks.engine.state import keep_data_of, put_back_after
 from polylab.checks.engine.values import describe, read_numbers, require_finite, require_shape
-from polylab.checks.engine.verdict import Refusal, Verdict, hand_back
+from polylab.checks.engine.verdict import Refusal, Verdict
 from polylab.descent import LeastSquares
 from polylab.gradients import exact_gradient, finite_difference_gradient
 from polylab.polynomial import BASES, best_fit, features

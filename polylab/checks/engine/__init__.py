@@ -19,6 +19,6 @@ values
     Reads what came back.
 diagnosis
     Names a mistake, if it alone explains every try.
-verdict
-    What a checker says, and how it says no.
+verdict, grading
+    What a checker says, how it says no, and how nbgrader hears it.
 """

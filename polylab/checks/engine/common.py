@@ -7,6 +7,7 @@ import inspect
 
 import numpy
 
+from polylab.checks.engine.grading import hand_back
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import (
     blank_line,
@@ -17,7 +18,7 @@ from polylab.checks.engine.reading import (
 )
 from polylab.checks.engine.state import keep_data_of, put_back_after
 from polylab.checks.engine.values import describe
-from polylab.checks.engine.verdict import NotAttempted, Refusal, Verdict, hand_back
+from polylab.checks.engine.verdict import NotAttempted, Refusal, Verdict
 
 ONE_DATA_SET = "which number or formula in the code belongs to one data set only?"
 

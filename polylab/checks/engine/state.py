@@ -104,7 +104,7 @@ def keep_data_of(*answers):
         undo.callback(_undo_numpy_random())
         for step in (step for answer in answers for step in _undo_namespaces(answer)):
             undo.callback(step)
-        modules = _Modules()
+        modules = Modules()
         undo.callback(modules.put_back)
         undo.callback(_modules_of_check.reset, _modules_of_check.set(modules))
 
@@ -118,7 +118,7 @@ def keep_settings(undo):
     """Keep, for one call of the learner's code, every shared setting and the modules."""
     modules = _modules_of_check.get()
     if modules is None:
-        modules = _Modules()
+        modules = Modules()
         undo.callback(_undo_numpy_random())
     for step in (*_undo_settings(), *_undo_figures(), modules.put_back):
         undo.callback(step)
@@ -243,14 +243,20 @@ def _plain(settings):
     return dict(dict.items(settings))
 
 
-class _Modules:
-    """What every name of the guarded modules stands for and, in polylab, what is inside it."""
+class Modules:
+    """What every name of the guarded modules stands for and, in polylab, what is inside it.
 
-    def __init__(self):
+    Parameters
+    ----------
+    others : sequence of str
+        The names of the modules that are guarded beside those of polylab.
+    """
+
+    def __init__(self, others=OTHER_MODULES):
         ours = [module for name, module in list(sys.modules.items())
                 if (name.startswith("polylab.") or name == "polylab")
                 and is_a(module, types.ModuleType)]
-        others = [sys.modules.get(name) for name in OTHER_MODULES]
+        others = [sys.modules.get(name) for name in others]
         self.is_untouched = _is_untouched
         self.names = [(module, dict(vars(module)))
                       for module in (*ours, *filter(None, others))]
