@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 import numpy
 
-from polylab.checks.engine.common import checker, require_choice, require_no_outside_data
+from polylab.checks.engine.common import (
+    MEMORY,
+    checker,
+    require_choice,
+    require_no_outside_data,
+)
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import is_a, members_of, modules_inside, own_classes
 from polylab.checks.engine.values import (
@@ -27,7 +32,7 @@ from polylab.checks.engine.values import (
 )
 from polylab.checks.engine.verdict import Refusal
 
-POINTS = (23, 7, 40)
+POINTS = (23, 7, 40, 23)  # one size twice, in one dtype: something may be kept for each size
 DRAWS = 600  # forward passes through a dynamic network; a third of them has sd 11.5
 LONGEST_CYCLE = 100  # calls; random draws repeat none of them
 FAIR = (150, 250)  # how often each of its three graphs may come up
@@ -218,14 +223,25 @@ def _make(answer):
     if is_a(answer, type) and torch.nn.Module in type.mro(answer)[1:]:
         require_no_outside_data(answer, "It is a class derived from torch.nn.Module.")
         _require_no_arguments(answer)
+        _require_forward(answer)
         # Another seed than that of FIRST_GUESS, whose four numbers were once drawn with seed 0.
         return _require_started(call(answer, seed=11).value)
     if is_a(answer, torch.nn.Module):
         require_no_outside_data(answer, "It is a module.")
+        _require_forward(type(answer))
         return _require_started(answer)
     came = "a class that is not derived from it" if is_a(answer, type) else describe(answer)
     raise Refusal("", f"A torch.nn.Module is wanted, {came} came.",
                   "hand over the class or an object of it.")
+
+
+def _require_forward(answer):
+    """Refuse a learner's class whose objects can be called without a `forward`."""
+    own = {name for part in own_classes(answer) for name in members_of(part)}
+    if "__call__" in own and "forward" not in own:
+        raise Refusal("It is a class derived from torch.nn.Module.", "It has no method `forward`: "
+                      "`__call__` belongs to PyTorch, which calls `forward` from there.",
+                      "which name has the method that computes the prediction?")
 
 
 def _require_no_arguments(answer):
@@ -318,6 +334,7 @@ def _require_parameters(module, formula):
     if count == k:
         return parameters
     right = f"It is a module with {count} learnable number{'' if count == 1 else 's'}."
+    _require_no_hidden_list(module, right)
     wrong = f"{k} are wanted, for {formula.text}."
     # What is nearest to a parameter is named first; sorted() keeps the order of equals.
     plain = sorted((name for name, value in vars(module).items() if _is_plain(value, k - count)),
@@ -331,6 +348,23 @@ def _require_parameters(module, formula):
         wrong = (f"`{plain[0]}` is not a Parameter, so no optimiser will find it; {k} learnable "
                  "numbers are wanted.")
     raise Refusal(right, wrong, "list them with `list(module.parameters())`.")
+
+
+def _require_no_hidden_list(module, right):
+    """Refuse layers or parameters in a Python list, tuple or dict, where nobody finds them."""
+    import torch
+
+    for name, value in ((name, value) for _, part in modules_inside(module)
+                        for name, value in vars(part).items()):
+        items = value.values() if type(value) is dict else value
+        if name.startswith("_") or type(value) not in (list, tuple, dict):
+            continue
+        for kind, what, box in ((torch.nn.Module, "layers", "nn.ModuleList"),
+                                (torch.nn.Parameter, "parameters", "nn.ParameterList")):
+            if any(is_a(item, kind) for item in items):
+                raise Refusal(right, f"`{name}` is a Python {type(value).__name__}, and PyTorch "
+                              f"does not look for {what} in one.",
+                              f"what does `{box}` do that a list does not?")
 
 
 def _is_plain(value, lacking):
@@ -377,8 +411,8 @@ def _judge_formula(module, name, start, shapes):
     given_shapes = [tuple(parameter.shape) for parameter in parameters.values()]
     random = numpy.random.default_rng(7)
     tries = []
-    for seed, n in enumerate(POINTS):
-        dtype = (torch.float32, torch.float64)[seed % 2]
+    for n in POINTS:
+        dtype = torch.float64 if n == POINTS[1] else torch.float32
         call(torch.nn.Module.to, module, dtype)
         parameters = _tensors(module, "_parameters")
         orders = _orders(parameters, formula.names)
@@ -388,8 +422,9 @@ def _judge_formula(module, name, start, shapes):
         _set(parameters, numbers, dtype)
         outputs, came = _outputs(module, x, short, many=name == "dynamic")
         tries.append((numbers.astype(float), x.astype(float), short, outputs, came))
-        _require_gradients(module, parameters, x, formula)
+        zeros = _require_gradients(module, parameters, x, formula)
     _compare(tries, orders, formula)
+    _refuse_unreached(zeros, formula)
     first = [first[list(order)] for order in orders
              if _explained(tries, [order], formula.outputs)]
     if name == "dynamic":
@@ -470,7 +505,12 @@ def _require_gradients(module, parameters, x, formula):
     for parameter in parameters.values():
         parameter.grad = None
     call(backward, owner=module)
-    missing = [name for name, parameter in parameters.items() if parameter.grad is None]
+    _refuse_unreached([name for name, parameter in parameters.items() if parameter.grad is None],
+                      formula)
+    return [name for name, parameter in parameters.items() if not parameter.grad.any()]
+
+
+def _refuse_unreached(missing, formula):
     if missing:
         raise Refusal("It returns one number per point." if formula else
                       "It has two weights and returns shape (batch, 10).",
@@ -493,6 +533,8 @@ def _compare(tries, orders, formula):
     if _explained(tries, orders, formula.outputs):
         return
     right = f"It has {len(formula.names)} parameters and returns one number per point."
+    if _explained(tries[:-1], orders, formula.outputs):
+        raise Refusal(right, *MEMORY)
     for compute, sentence, hint in formula.mistakes:
         if _explained(tries, orders, compute):
             raise Refusal(right, sentence, hint)
@@ -554,6 +596,7 @@ def _require_fair(tries, orders, formula):
 def _judge_two_layers(module):
     import torch
 
+    _require_no_hidden_list(module, "It is a module.")
     # The bias behind the last matrix cannot wake the hidden layer.
     before = [parameter for parameter in _tensors(module, "_parameters").values()
               if tuple(parameter.shape) != SIZES[2:]]
@@ -561,17 +604,44 @@ def _judge_two_layers(module):
         raise Refusal("It is a module with parameters.", "All of them start at 0, so no gradient "
                       "reaches the matrices and they can never move.",
                       "start the matrices at random numbers.")
-    for seed, (batch, dtype) in enumerate(((64, torch.float32), (5, torch.float64))):
-        call(torch.nn.Module.to, module, dtype)
+    # x comes in the dtype of the weights: which of the two is to follow the other is not asked.
+    dtype = next((parameter.dtype for parameter in _tensors(module, "_parameters").values()),
+                 torch.float32)
+    short = str(dtype).removeprefix("torch.")
+    first = {name: parameter.data for name, parameter in _tensors(module, "_parameters").items()}
+    for seed, batch in enumerate((64, 5)):
         weights = _two_weights(module, dtype, seed)
         random = numpy.random.default_rng(30 + seed)
-        short = str(dtype).removeprefix("torch.")
         # Wide, so that a bend far from 0, such as that of ReLU6, shows.
         x = random.normal(scale=10, size=(batch, SIZES[0])).astype(short)
         output = _two_outputs(module, x, short)
         _compare_two(output, weights, x.astype(float), short)
-        _require_gradients(module, _tensors(module, "_parameters"), x, None)
+        _refuse_unreached(_require_gradients(module, _tensors(module, "_parameters"), x, None),
+                          None)
+    _require_a_start_that_moves(module, first, to_library(x, "torch"))
     return "Right: two layers with a ReLU between them, and gradients reach all its parameters."
+
+
+def _require_a_start_that_moves(module, first, x):
+    """Refuse numbers to start from at which a gradient is 0 and stays 0."""
+    parameters, moved = _tensors(module, "_parameters"), set()
+    for name, parameter in parameters.items():
+        parameter.data = first[name].clone()
+    for _ in range(3):  # one matrix may have to wait for the other
+        for parameter in parameters.values():
+            parameter.grad = None
+        call(lambda: ((module(x) - 1) ** 2).sum().backward(), owner=module)
+        for name, parameter in parameters.items():
+            if parameter.grad is not None and parameter.grad.any():
+                moved.add(name)
+                step = 1e-3 / float(parameter.grad.abs().max())
+                parameter.data = parameter.data - step * parameter.grad
+    stuck = [name for name in parameters if name not in moved]
+    if stuck:
+        raise Refusal("It computes what it should.", f"From its start `{stuck[0]}` can never move: "
+                      "its gradient is 0 and stays 0.",
+                      "what does a ReLU hand back where its input is 0, and what comes from a "
+                      "matrix of zeros?")
 
 
 def _two_weights(module, dtype, seed):

@@ -14,6 +14,8 @@ from polylab.polynomial import features
 
 WANTED = ("stable", "largest stable", "best")
 EQUAL = "where do the factors of the slowest and the fastest mode have equal size?"
+CROWDED = 0.02  # how far from the wanted rate, relative to it, others are easily mistaken for it
+FOUR_DIGITS = 2e-5  # what a rate with four or five digits may be off
 NEARLY = 0.01  # how far, relative to it, a rate for the mean may be from n times the wanted one
 N_HINT = "is the loss a sum or a mean, and which of them has the larger gradient?"
 
@@ -120,8 +122,12 @@ def _points(problem):
 
 def _explain(rate, wanted, slow, fast, problem, tolerance):
     """Return what is wrong with the rate and a hint."""
+    target = _wanted_rate(wanted, slow, fast)
+
     def near(value):
-        return abs(rate / value - 1) <= tolerance
+        # Beside the wanted rate a rounding is as large as the difference of two mistakes.
+        crowded = abs(value / target - 1) < CROWDED
+        return abs(rate / value - 1) <= (FOUR_DIGITS if crowded else tolerance)
 
     known = [
         (1 / fast, "It is 1/λmax: there the fastest direction lands in one step, but it is not "
@@ -146,7 +152,6 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
     else:
         known.insert(0, (2 / (slow + fast), "It is the best rate, which is a little below the "
                          "limit.", "at which rate does the fastest mode just not grow?"))
-    target = _wanted_rate(wanted, slow, fast)
     n = _points(problem)
     if n is not None:
         if n != _COURSE_POINTS and near(_course_rate(wanted) * _COURSE_POINTS / n):
@@ -155,10 +160,11 @@ def _explain(rate, wanted, slow, fast, problem, tolerance):
         if abs(rate / target / n - 1) <= NEARLY:
             return f"It is {n:,} times too large: this is the rate for the mean.", N_HINT
         known.append((target / n, f"It is {n:,} times too small.", N_HINT))
-    for value, sentence, hint in known:
-        if near(value):
-            return sentence, hint
+    named = {(sentence, hint) for value, sentence, hint in known if near(value)}
+    if len(named) == 1:
+        return named.pop()
     side = "too small" if rate < target else "too large"
     times = max(rate / target, target / rate)
-    return (f"It is {_times(times)} {side}.",
+    much = f"{100 * abs(rate / target - 1):.2g} %" if times < 1.1 else _times(times)
+    return (f"It is {much} {side}.",
             "look at the eigenvalues of the Hessian, the largest and the smallest.")

@@ -60,6 +60,10 @@ def test_rates_are_written_as_in_the_text_of_the_course():
 
 N = 2000
 WRONG = (
+    ("largest stable", LIMIT * 1.003, "It is 0.3 % too large"),
+    ("largest stable", LIMIT * 0.996, "It is 0.4 % too small"),
+    ("best", BEST * 1.004, "It is 0.4 % too large"),
+    ("best", BEST * 1.05, "It is 5 % too large"),
     ("stable", 3.56e-6, "0.058 % above the limit"),
     ("stable", LIMIT * 1.0001, "0.01 % above the limit"),
     ("stable", 1e-5, "2.81 times the limit"),

@@ -289,6 +289,70 @@ class LastBias(AtZero):
         return super().forward(x) + self.last
 
 
+class FirstAtZero(TwoLayers):
+    def __init__(self):
+        super().__init__()
+        self.w1.data.zero_()
+
+    def forward(self, x):
+        return torch.relu(x @ self.w1) @ self.w2
+
+
+class LastAtZero(TwoLayers):
+    def __init__(self):
+        super().__init__()
+        self.w2.data.zero_()
+
+
+class OwnCall(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4))
+
+    def __call__(self, x):
+        return x[:, None] ** torch.arange(4) @ self.weight
+
+
+class KeepsFeatures(OneVector):
+    def __init__(self):
+        super().__init__()
+        self.tables = {}
+
+    def forward(self, x):
+        if len(x) not in self.tables:
+            self.tables[len(x)] = torch.vander(x, 4, increasing=True)
+        return self.tables[len(x)].to(x.dtype) @ self.weight
+
+
+class HiddenList(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(1000, 100), nn.Linear(100, 10)]
+
+    def forward(self, x):
+        return self.layers[1](self.layers[0](x).relu())
+
+
+class HiddenNumbers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.numbers = {name: nn.Parameter(torch.randn(())) for name in "abcd"}
+
+    def forward(self, x):
+        return sum(number * x**k for k, number in enumerate(self.numbers.values()))
+
+
+class InFloat32(TwoLayers):
+    def forward(self, x):
+        return super().forward(x.float())
+
+
+class InFloat64(TwoLayers):
+    def __init__(self):
+        super().__init__()
+        self.double()
+
+
 class UnusedBias(TwoLayers):
     def __init__(self):
         super().__init__()
@@ -419,7 +483,19 @@ WRONG = (
     ("two layers", LastBias, "All of them start at 0"),
     ("two layers", UnusedBias, "The bias of the first layer is not used in forward"),
     ("two layers", AtZero, "All of them start at 0", "random numbers"),
+    ("two layers", FirstAtZero, "`w1` can never move", "where its input is 0"),
+    ("two layers", HiddenList, "`layers` is a Python list", "nn.ModuleList"),
+    ("cubic", HiddenNumbers, "`numbers` is a Python dict", "nn.ParameterList"),
+    ("cubic", OwnCall, "no method `forward`", "`__call__` belongs to PyTorch"),
+    ("cubic", KeepsFeatures, "something is remembered from call to call"),
+    ("cubic", module(lambda self, x: self.a.detach() + 0 * self.a + self.b * x + self.c * x**2
+                     + self.d * x**3), "No gradient reaches `a`"),
 )
+
+
+@pytest.mark.parametrize("answer", [InFloat32, InFloat64, InFloat32(), LastAtZero])
+def test_two_layers_in_either_dtype_and_from_any_start_that_moves(answer):
+    assert_passed(check_module(answer, "two layers"))
 
 
 @pytest.mark.parametrize("case", WRONG, ids=lambda case: f"{case[0]}: {case[2][:40]}")
