@@ -535,12 +535,20 @@ def _compare(tries, orders, formula):
     right = f"It has {len(formula.names)} parameters and returns one number per point."
     if _explained(tries[:-1], orders, formula.outputs):
         raise Refusal(right, *MEMORY)
-    for compute, sentence, hint in formula.mistakes:
-        if _explained(tries, orders, compute):
-            raise Refusal(right, sentence, hint)
+    named = {(sentence, hint) for compute, sentence, hint in formula.mistakes
+             if _explained(tries, orders, compute)}
+    if len(named) == 1:
+        raise Refusal(right, *named.pop())
     if len(formula.outputs(tries[0][0], tries[0][1])) > 1:
         _diagnose_dynamic(tries, orders, right)
-    raise Refusal(right, f"It does not compute {formula.text}.", PAPER)
+    numbers, x, _, (output, *others), _ = tries[0]
+    shown = ""
+    if len(orders) == 1 and not others and x.ndim == 1:
+        (wanted,) = formula.outputs(numbers[list(orders[0])], x)
+        shown = (f": with {', '.join(f'{one:.3g}' for one in numbers[list(orders[0])])} for "
+                 f"{', '.join(formula.names)}, at x = {x[0]:.3g}, {wanted[0]:.4g} is wanted and "
+                 f"{output[0]:.4g} came")
+    raise Refusal(right, f"It does not compute {formula.text}{shown}.", PAPER)
 
 
 # --- the graph that changes -----------------------------------------------------------------
