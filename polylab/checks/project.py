@@ -299,7 +299,7 @@ def _row_plot(parts, matrix, y, problem):
     if not is_a(ax, Axes):
         raise Refusal("", f"An Axes is wanted, {describe(ax)} came.", "")
     fitted = matrix @ _coefficients(parts["coefficients"], matrix)
-    curves = _curves(ax)
+    curves = curves_of(ax)
     shown = {}
     for name, wanted, other in (("target", y, fitted), ("fit", fitted, y)):
         shown[name] = [label for curve, label in curves
@@ -311,7 +311,7 @@ def _row_plot(parts, matrix, y, problem):
     return "It shows the target and the fit over x."
 
 
-def _curves(ax):
+def curves_of(ax):
     """Return (points, label) of every curve; a legend has the last word about the labels."""
     artists = [*ax.lines, *ax.collections]
     labels = [str(artist.get_label()) for artist in artists]

@@ -26,6 +26,7 @@ from polylab.checks.engine.values import (
 from polylab.checks.engine.verdict import NotAttempted, Refusal
 from polylab.checks.functions import judge_autograd_function
 from polylab.checks.modules import judge_module
+from polylab.checks.project import curves_of, labels_are_swapped
 from polylab.checks.slopes import powers
 from polylab.checks.training import judge_training, make_runs
 
@@ -56,54 +57,47 @@ class Fault:
 
 
 @checker
-def check_repair(program, fault):
+def check_repair(program, exercise):
     """Check the repair of one of the broken programs of notebook 13.
 
     Parameters
     ----------
     program : callable or class
-        The repaired program. What it takes and returns depends on the fault:
+        The repaired program. What it takes and returns depends on the exercise:
 
-        ==========================  ========================================================
-        fault                       program
-        ==========================  ========================================================
-        gradients not zeroed        ``train(x, y, start, rate, steps)`` on torch tensors
-                                    returns ``coefficients, losses``
-        update inside the graph     the same
-        name bound anew             the same
-        graph kept in the losses    the same; each loss a plain number
-        missing flatten             the same
-        two dtypes                  the same; rounding to float32 is allowed
-        loss and gradient differ    the same, on NumPy arrays
-        misspelt name               the same, on NumPy arrays
-        start overwritten           the same, on NumPy arrays
-        sum called mean             the same, on NumPy arrays, for the mean of squares
-        print inside the loop       the same, on NumPy arrays, and prints one line at the end:
-                                    the last loss
-        rate too large              ``train(x, y, start, steps)`` on NumPy arrays returns
-                                    ``coefficients, losses``
-        prediction one update old   ``train(x, y, start, rate, steps)`` on NumPy arrays returns
-                                    ``coefficients, predicted``
-        order of the coefficients   ``fit(x, y)`` on NumPy arrays returns ``predicted``, that of
-                                    the best cubic
-        plot without x              ``draw(ax, x, y, predicted)`` draws both curves
-        device that is not there    ``make_points(count)`` returns a tensor of ``count`` evenly
-                                    spaced angles from −π to π, on the accelerator if there is
-                                    one, else on the CPU; kinds other than CUDA are optional
-        stale global                a module class: the cubic
-        range and randint           a module class: the dynamic network
-        slope at zero               an autograd function class: the ReLU
-        ==========================  ========================================================
-    fault : str
-        A name from the table.
+        ===================  ===============================================================
+        exercise             program
+        ===================  ===============================================================
+        13.1, 13.6,          ``train(x, y, start, rate, steps)`` on torch tensors returns
+        13.10 to 13.12       ``coefficients, losses``
+        13.13                the same; rounding to float32 is allowed
+        13.2, 13.14, 13.16   the same, on NumPy arrays
+        13.3                 the same, on NumPy arrays, for the mean of squares
+        13.17                the same, on NumPy arrays, and prints one line at the end: the last
+                             loss
+        13.4                 ``train(x, y, start, steps)`` on NumPy arrays returns
+                             ``coefficients, losses``
+        13.5                 ``train(x, y, start, rate, steps)`` on NumPy arrays returns
+                             ``coefficients, predicted``
+        13.7, 13.8           a module class: the cubic; the dynamic network
+        13.9                 an autograd function class: the ReLU
+        13.15                ``make_points(count)`` returns a tensor of ``count`` evenly spaced
+                             angles from −π to π, on the accelerator if there is one, else on
+                             the CPU; kinds other than CUDA are optional
+        13.18                ``fit(x, y)`` on NumPy arrays returns ``predicted``, that of the
+                             best cubic
+        13.19                ``draw(ax, x, y, predicted)`` draws both curves
+        ===================  ===============================================================
+    exercise : str
+        Its number, such as "13.1".
 
     Returns
     -------
     Verdict
-        "Not repaired yet: …" as long as the program shows its first symptom.
+        "Not repaired yet: …", and no diagnosis, as long as the program shows its first symptom.
     """
-    require_choice("fault", fault, tuple(FAULTS))
-    case = FAULTS[fault]
+    require_choice("exercise", exercise, tuple(FAULTS))
+    case = FAULTS[exercise]
     try:
         case.judge(program)
     except NotAttempted:
@@ -111,8 +105,9 @@ def check_repair(program, fault):
     except Refusal as refusal:
         if case.symptom not in refusal.wrong:
             raise
-        raise Refusal("Not repaired yet: the fault is still there.", refusal.wrong,
-                      refusal.hint) from None
+        raise Refusal("Not repaired yet: the program still does what it did when you met it.",
+                      hint="describe its symptom in one sentence before you look for the line."
+                      ) from None
     return f"Right: {case.lesson}"
 
 
@@ -204,26 +199,28 @@ def _judge_printing(program):
 def _judge_rate(program):
     require_function(program, "x", "y", "start", "steps")
     good = []
-    for seed, n in enumerate((2000, 12_000, 150)):
+    for seed, (n, reach) in enumerate(((2000, numpy.pi), (12_000, numpy.pi), (150, numpy.pi),
+                                       (400, 5), (300, 2))):
         random = numpy.random.default_rng(40 + seed)
-        x = numpy.linspace(-numpy.pi, numpy.pi, n)
+        x = numpy.linspace(-reach, reach, n)
+        where = f"n = {n:,}" if reach == numpy.pi else f"n = {n:,} and x from {-reach} to {reach}"
         y = numpy.sin(x) + random.normal(0, 0.1, n)
         start = random.normal(size=4)
         coefficients, losses = _run_with_own_rate(program, x, y, start)
-        right = f"For n = {good[0]:,} it converges." if good else "It runs."
+        right = f"For {good[0]} it converges." if good else "It runs."
         hint = "the limit depends on the data; let the program work it out."
         if not losses[-1] <= RUN_AWAY * losses[0]:
             if numpy.isclose(losses[5], GROWTH_AT_TWICE_THE_LIMIT * losses[4], rtol=1e-3, atol=0):
-                raise Refusal(right, f"For n = {n:,} the rate is twice the limit 2/λmax: the "
+                raise Refusal(right, f"For {where} the rate is twice the limit 2/λmax: the "
                               "Hessian is 2XᵀX, not XᵀX.", "what is the second derivative of a "
                               "square?")
-            raise Refusal(right, f"For n = {n:,} the coefficients run away: the rate is above "
+            raise Refusal(right, f"For {where} the coefficients run away: the rate is above "
                           "2/λmax there.", hint)
         if losses[-1] > losses[0]:
-            raise Refusal(right, f"For n = {n:,} the loss rises: the rate is still above 2/λmax, "
+            raise Refusal(right, f"For {where} the loss rises: the rate is still above 2/λmax, "
                           "or something cuts the updates off.", hint)
-        _require_descent(coefficients, losses, x, y, start)
-        good.append(n)
+        _require_descent(coefficients, losses, x, y, start, where)
+        good.append(where)
 
 
 def _run_with_own_rate(program, x, y, start):
@@ -250,7 +247,7 @@ def _read_pair(value):
     return read_numbers(pair[0], "four coefficients"), read_numbers(pair[1], "the losses")
 
 
-def _require_descent(coefficients, losses, x, y, start):
+def _require_descent(coefficients, losses, x, y, start, where):
     """Refuse what is not plain descent from the start, or crawls, or only just does not run away.
 
     Plain descent shrinks mode i by (1 − rate λ_i) a step, so the slowest mode tells the rate,
@@ -271,13 +268,13 @@ def _require_descent(coefficients, losses, x, y, start):
                       "constant rate.", "only the rate needed a repair.")
     hint = "how close to 2/λmax may a rate safely be?"
     if ratio > 1 + AT_THE_LIMIT:
-        raise Refusal("It runs.", f"For n = {len(x):,} the rate is above 2/λmax: the fastest mode "
+        raise Refusal("It runs.", f"For {where} the rate is above 2/λmax: the fastest mode "
                       "grows.", hint)
     if ratio > 1 - AT_THE_LIMIT:
-        raise Refusal("It descends.", f"For n = {len(x):,} the rate is 2/λmax itself: the fastest "
+        raise Refusal("It descends.", f"For {where} the rate is 2/λmax itself: the fastest "
                       "mode swings for ever.", hint)
     if ratio < CRAWLS:
-        raise Refusal("It descends.", f"For n = {len(x):,} it crawls: the rate is below a "
+        raise Refusal("It descends.", f"For {where} it crawls: the rate is below a "
                       "twentieth of the largest stable one.", hint)
     if numpy.allclose(losses, wanted[:-1] / len(x), rtol=1e-6):
         raise Refusal("The coefficients are right.", "The losses are means of the squares; the "
@@ -327,13 +324,12 @@ def _judge_drawing(program):
     require_function(program, "ax", "x", "y", "predicted")
     for n in (2000, 50):
         x = numpy.linspace(-numpy.pi, numpy.pi, n)
+        if n == 50:
+            x[1:-1] = numpy.sort(numpy.random.default_rng(90).uniform(-numpy.pi, numpy.pi, n - 2))
         predicted, y = 0.8567 * x - 0.0933 * x**3, numpy.sin(x)
         ax = Figure().add_subplot()
         call(program, ax, x.copy(), y.copy(), predicted.copy())
-        curves = [(numpy.asarray(line.get_xdata(), dtype=float),
-                   numpy.asarray(line.get_ydata(), dtype=float)) for line in ax.lines]
-        curves += [tuple(numpy.asarray(points.get_offsets(), dtype=float).T)
-                   for points in ax.collections]
+        curves = [(*numpy.asarray(points, dtype=float).T, label) for points, label in curves_of(ax)]
         drawn = [[curve for curve in curves
                   if len(curve[1]) == n and numpy.allclose(curve[1], wanted)]
                  for wanted in (y, predicted)]
@@ -347,16 +343,23 @@ def _judge_drawing(program):
                           "Both curves are wanted: y and predicted.",
                           "`ax.plot` once for each of them.")
         off = [found[0][0] for found in drawn
-               if not any(numpy.allclose(angles, x) for angles, _ in found)]
-        if off and not numpy.allclose(off[0], numpy.arange(n)):
+               if not any(numpy.allclose(angles, x) for angles, *_ in found)]
+        which = "one curve" if len(off) == 1 else "both curves"
+        if off and numpy.allclose(off[0], numpy.arange(n)):
+            raise Refusal("It draws both curves.", f"The angles of {which} run from "
+                          f"{off[0].min():.4g} to {off[0].max():.4g}, not from −π to π: x is not "
+                          "passed.", "what does `plot` do with a single array?")
+        if off and not numpy.allclose(off[0][[0, -1]], x[[0, -1]]):
             raise Refusal("It draws both curves.", f"What is handed over as x runs from "
                           f"{off[0].min():.4g} to {off[0].max():.4g}, not from −π to π.",
                           "pass x as it is.")
         if off:
-            which = "one curve" if len(off) == 1 else "both curves"
-            raise Refusal("It draws both curves.", f"The angles of {which} run from "
-                          f"{off[0].min():.4g} to {off[0].max():.4g}, not from −π to π: x is not "
-                          "passed.", "what does `plot` do with a single array?")
+            raise Refusal("It draws both curves.", f"The angles of {which} are not those of x: the "
+                          f"second is {off[0][1]:.4g}, in x it is {x[1]:.4g}.",
+                          "pass x as it is.")
+        if labels_are_swapped(*([label for *_, label in found] for found in drawn)):
+            raise Refusal("It draws both curves over x.", "Their labels have changed places.",
+                          "which of the two is the truth?")
 
 
 # --- devices --------------------------------------------------------------------------------
@@ -545,6 +548,9 @@ def _pretended_machine(kind, outcome):
     set_default = torch.set_default_device
     replaced = [(owner, name, noted(name, reply)) for owner, name, reply in questions
                 if hasattr(owner, name)]
+    built = kind != "mps"  # the machine without a card has a torch that is made for one
+    replaced += [(torch.version, "cuda", "12.8" if built else None),
+                 (torch.backends.cuda, "is_built", answer(built))]
     replaced.append((torch, "set_default_device", lambda device: set_default(lead(device, True))))
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
     for owner, name, value in replaced:
@@ -563,57 +569,58 @@ _ON_TENSORS = partial(judge_training, library="torch", also="losses")
 _ON_ARRAYS = partial(judge_training, also="losses")
 
 FAULTS = {
-    "gradients not zeroed": Fault(
+    "13.1": Fault(  # gradients not zeroed
         _ON_TENSORS, "gradients accumulate",
         "every step uses its own gradient, and the loss settles."),
-    "update inside the graph": Fault(
-        _ON_TENSORS, "made inside the graph",
-        "the update happens outside the graph, and training goes on."),
-    "name bound anew": Fault(
-        _ON_TENSORS, "binds the name to a new tensor",
-        "the coefficients keep getting gradients, step after step."),
-    "graph kept in the losses": Fault(
-        _judge_plain_losses, "hold on to their graphs",
-        "the losses are plain numbers, with no graph behind them."),
-    "missing flatten": Fault(
-        _ON_TENSORS, "Shapes (n, 1) and (n,) met",
-        "prediction and target have the same shape, so n residuals are added up."),
-    "two dtypes": Fault(
-        _judge_dtypes, TWO_DTYPES, "data and model have one dtype."),
-    "loss and gradient differ": Fault(
+    "13.2": Fault(  # loss and gradient differ
         _ON_ARRAYS, "The losses are sums of absolute values",
         "loss and gradient belong to the same function, so the loss falls to its floor."),
-    "misspelt name": Fault(
-        _ON_ARRAYS, "NameError", "every name is spelt as where it was made."),
-    "start overwritten": Fault(
-        _ON_ARRAYS, "`start` is changed in place",
-        "every run starts afresh, so running it again gives the same."),
-    "sum called mean": Fault(
+    "13.3": Fault(  # sum called mean
         _judge_mean, OF_THE_SUM,
         "the gradient is that of the mean, so a rate for the mean works."),
-    "print inside the loop": Fault(
-        _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),
-    "rate too large": Fault(
+    "13.4": Fault(  # rate too large
         _judge_rate, "For n = 2,000 the coefficients run away",
         "the rate follows from the data and stays below 2/λmax."),
-    "prediction one update old": Fault(
+    "13.5": Fault(  # prediction one update old
         partial(judge_training, also="predicted"), "one update old",
         "the prediction is made anew from the last coefficients."),
-    "order of the coefficients": Fault(
-        _judge_order, "read in reverse order", "fit and evaluation use the same order."),
-    "plot without x": Fault(
-        _judge_drawing, "The angles of both curves", "both curves are drawn over x, from −π to π."),
-    "device that is not there": Fault(
-        _judge_device, MISSING_DEVICE,
-        "the device is chosen from what the machine has."),
-    "stale global": Fault(
+    "13.6": Fault(  # missing flatten
+        _ON_TENSORS, "Shapes (n, 1) and (n,) met",
+        "prediction and target have the same shape, so n residuals are added up."),
+    "13.7": Fault(  # stale global
         partial(judge_module, formula="cubic"), "global variable",
         "the module uses its own parameters and x, nothing left over from before."),
-    "range and randint": Fault(
+    "13.8": Fault(  # range and randint
         partial(judge_module, formula="dynamic"), "there were never 2 extra terms",
         "0, 1 and 2 extra terms come up equally often."),
-    "slope at zero": Fault(
+    "13.9": Fault(  # slope at zero
         partial(judge_autograd_function, formula="relu"), "At exactly 0 backward returns 1",
         "at exactly 0 the slope is 0, as for every number on the side that is cut."),
+    "13.10": Fault(  # update inside the graph
+        _ON_TENSORS, "made inside the graph",
+        "the update happens outside the graph, and training goes on."),
+    "13.11": Fault(  # name bound anew
+        _ON_TENSORS, "binds the name to a new tensor",
+        "the coefficients keep getting gradients, step after step."),
+    "13.12": Fault(  # graph kept in the losses
+        _judge_plain_losses, "hold on to their graphs",
+        "the losses are plain numbers, with no graph behind them."),
+    "13.13": Fault(  # two dtypes
+        _judge_dtypes, TWO_DTYPES, "data and model have one dtype."),
+    "13.14": Fault(  # misspelt name
+        _ON_ARRAYS, "NameError", "every name is spelt as where it was made."),
+    "13.15": Fault(  # device that is not there
+        _judge_device, MISSING_DEVICE,
+        "the device is chosen from what the machine has."),
+    "13.16": Fault(  # start overwritten
+        _ON_ARRAYS, "`start` is changed in place",
+        "every run starts afresh, so running it again gives the same."),
+    "13.17": Fault(  # print inside the loop
+        _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),
+    "13.18": Fault(  # order of the coefficients
+        _judge_order, "read in reverse order", "fit and evaluation use the same order."),
+    "13.19": Fault(  # plot without x
+        _judge_drawing, "The angles of both curves run from",
+        "both curves are drawn over x, from −π to π."),
 }
-"""Every broken program of notebook 13 by name."""
+"""Every broken program of notebook 13 by the number of its exercise."""

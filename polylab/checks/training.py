@@ -453,6 +453,9 @@ def _compare_losses(histories, runs, paths):
             ("roots of the sum of squares", lambda r: numpy.linalg.norm(r, axis=1)),
             ("roots of the mean of squares", lambda r: numpy.sqrt((r**2).mean(axis=1))),
             ("half the sum of squares", lambda r: (r**2).sum(axis=1) / 2))),
+        *(Mistake(lambda data, k=k: numpy.round(squares(data), k),
+                  f"The losses are rounded to {k} digits behind the point.",
+                  "what cuts off digits on the way into the list?") for k in range(9)),
         *(Mistake(lambda data, over=over: squares(data) * len(data[1].x) ** over,
                   "The losses mix up sum and mean.", "which of them is trained?")
           for over in (-1, 1)),
@@ -535,7 +538,9 @@ def _diagnose(answer, runs, wanted, given, optimiser, library, also):
     raise Refusal("On some runs it is right." if good else RUNS,
                   f"After {_times(run.steps, 'update')} on {_times(len(run.x), 'point')} they are "
                   f"{_list(came)}; wanted are {_list(right)}{constants}.",
-                  FORMULA if order == FORMULA else "do one step by hand and print the gradient.")
+                  FORMULA if order == FORMULA else "what is another in a later step than in the "
+                  "first?" if any(run.steps == 1 for run in good_runs) else
+                  "do one step by hand and print the gradient.")
 
 
 def _times(count, name):

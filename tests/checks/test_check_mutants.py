@@ -211,7 +211,7 @@ def answer(x):
     curvatures = numpy.linalg.eigvalsh(2 * features.T @ features)
     return 2 / (curvatures[0] + curvatures[-1])
 """),
-    "repair with zeroing": (functools.partial(check_repair, fault="gradients not zeroed"), """
+    "repair with zeroing": (functools.partial(check_repair, exercise="13.1"), """
 def answer(x, y, start, rate, steps):
     coefficients = start.clone().requires_grad_()
     losses = []
@@ -225,7 +225,7 @@ def answer(x, y, start, rate, steps):
             coefficients -= rate * coefficients.grad
     return coefficients.detach(), losses
 """),
-    "repair of the rate": (functools.partial(check_repair, fault="rate too large"), """
+    "repair of the rate": (functools.partial(check_repair, exercise="13.4"), """
 def answer(x, y, start, steps):
     features = x[:, None] ** numpy.arange(4)
     hessian = 2 * features.T @ features
@@ -237,7 +237,7 @@ def answer(x, y, start, steps):
         coefficients -= rate * 2 * features.T @ residual
     return coefficients, losses
 """),
-    "repair of the order": (functools.partial(check_repair, fault="order of the coefficients"), """
+    "repair of the order": (functools.partial(check_repair, exercise="13.18"), """
 def answer(x, y):
     features = x[:, None] ** numpy.arange(4)
     coefficients = numpy.linalg.lstsq(features, y)[0]
