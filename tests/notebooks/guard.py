@@ -44,7 +44,6 @@ NOT_FOLDED_YET = {
     COURSE[9],
     COURSE[10],
     COURSE[12],
-    COURSE[13],
     COURSE[14],
 }
 

@@ -16,7 +16,6 @@ NOT_BOUND_YET = {
     guard.COURSE[9],
     guard.COURSE[10],
     guard.COURSE[12],
-    guard.COURSE[13],
     guard.COURSE[14],
 }
 
