@@ -33,6 +33,7 @@ from polylab.checks import (
     check_tensor,
     check_training,
 )
+from polylab.checks.engine import guard
 from polylab.checks.engine.guard import call
 from polylab.data import sine_samples
 from polylab.descent import LeastSquares
@@ -240,6 +241,59 @@ def test_modules_and_autograd_functions_that_never_return_are_stopped(short_pati
     assert_refused(check_module(NeverReturns, "cubic"), "It has not come back after")
     assert_refused(check_autograd_function(EndlessFunction, "cube"), "It has not come back after")
     assert_refused(check_repair(never_returns, "13.1"), "has not come back")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a function that lets time pass on a clock that was just started."""
+    now, computed = [0.0], [0.0]
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
+    clock = guard._Clock(lambda: computed[0])
+
+    def let_pass(seconds, share):
+        """Pass, looking now and then; return after how many seconds the time was up, or None."""
+        began = now[0]
+        while now[0] < began + seconds:
+            now[0] += 0.5
+            computed[0] += 0.5 * share
+            if clock.look():
+                return now[0] - began
+        return None
+
+    return let_pass
+
+
+def test_time_is_what_a_call_computes(clock):
+    assert clock(60, share=1) == guard.TIME_LIMIT
+
+
+def test_time_that_others_took_is_not_the_learners(clock):
+    # One of 24 on two cores: some two seconds of computing in half a minute.
+    assert clock(30, share=2 / 24) is None
+    assert clock(60, share=1) < guard.TIME_LIMIT
+
+
+def test_what_waits_is_stopped_and_so_is_what_computes_next_to_nothing(clock):
+    assert clock(60, share=0) == guard.WAITS * guard.TIME_LIMIT
+
+
+def test_what_computed_first_and_waits_then_is_stopped(clock):
+    assert clock(2, share=1) is None
+    assert clock(60, share=0.001) == pytest.approx(guard.WAITS * guard.TIME_LIMIT, abs=1)
+
+
+def test_what_neither_computes_nor_waits_long_is_stopped_at_last(clock):
+    assert clock(600, share=0.02) == guard.CROWDED * guard.TIME_LIMIT
+
+
+def test_torch_has_one_thread_inside_a_call():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert call(torch.get_num_threads).value == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_tracing_and_timers_are_as_they_were(short_patience):
