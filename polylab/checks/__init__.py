@@ -10,6 +10,8 @@ engine
 losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules,
 evaluations, checkpoints
     One file per kind of answer. `losses` is the shortest: copy it to add one.
+epochs
+    What `repairs` knows about the programs of notebook 17.
 slopes
     The wrong gradients that learners write.
 """

@@ -24,6 +24,15 @@ from polylab.checks.engine.values import (
     to_library,
 )
 from polylab.checks.engine.verdict import NotAttempted, Refusal
+from polylab.checks.epochs import (
+    judge_leak,
+    judge_modes,
+    judge_schedule,
+    judge_shuffle,
+    judge_softmax,
+    judge_sum,
+    judge_zero,
+)
 from polylab.checks.functions import judge_autograd_function
 from polylab.checks.modules import judge_module
 from polylab.checks.project import curves_of, labels_are_swapped
@@ -58,7 +67,7 @@ class Fault:
 
 @checker
 def check_repair(program, exercise):
-    """Check the repair of one of the broken programs of notebook 13.
+    """Check the repair of one of the broken programs of notebooks 13 and 17.
 
     Parameters
     ----------
@@ -87,6 +96,17 @@ def check_repair(program, exercise):
         13.18                ``fit(x, y)`` on NumPy arrays returns ``predicted``, that of the
                              best cubic
         13.19                ``draw(ax, x, y, predicted)`` draws both curves
+        17.5, 17.6           ``train(model, batches, optimiser, epochs)`` returns the loss of each
+                             step; the mean loss of each epoch, as numbers
+        17.7                 ``train(model, training, validation, optimiser, epochs)`` returns the
+                             validation error after each epoch
+        17.8                 ``train(model, x, y, optimiser, epochs, size)`` returns the loss of
+                             each step
+        17.9                 ``train(model, batches, optimiser, scheduler)`` returns the rate of
+                             each step
+        17.10                ``train(model, x, labels, optimiser, steps)`` returns the
+                             cross-entropies
+        17.11                ``prepare(x, training, test)`` returns two sets of scaled rows
         ===================  ===============================================================
     exercise : str
         Its number, such as "13.1".
@@ -622,5 +642,26 @@ FAULTS = {
     "13.19": Fault(  # plot without x
         _judge_drawing, "The angles of both curves run from",
         "both curves are drawn over x, from −π to π."),
+    "17.5": Fault(  # gradients cleared once, before the loops
+        judge_zero, "each step uses the sum of all gradients",
+        "each step uses the gradient of its own batch."),
+    "17.6": Fault(  # losses added up with their graphs
+        judge_sum, "holds on to the graphs of all batches",
+        "a number is added up, and each graph goes when its step is made."),
+    "17.7": Fault(  # eval() forgotten
+        judge_modes, "The validation runs in training mode",
+        "the network trains in one mode and is measured in the other, in every epoch."),
+    "17.8": Fault(  # shuffle off
+        judge_shuffle, "In every epoch the points come in the order in which",
+        "each epoch deals all pairs once, in an order of its own."),
+    "17.9": Fault(  # scheduler before optimiser
+        judge_schedule, "The first rate of the schedule is never used",
+        "the optimiser steps first, and every rate of the schedule is used once."),
+    "17.10": Fault(  # softmax before cross-entropy
+        judge_softmax, "go through a softmax a second time",
+        "the cross-entropy is that of the scores, and can fall to 0."),
+    "17.11": Fault(  # scaled with all the data
+        judge_leak, "mean and spread are those of all rows",
+        "both sets are scaled by what is known from the training rows."),
 }
-"""Every broken program of notebook 13 by the number of its exercise."""
+"""Every broken program of notebooks 13 and 17 by the number of its exercise."""

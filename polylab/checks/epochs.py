@@ -1,0 +1,583 @@
+"""Judges the broken programs of notebook 17: loops over batches, their modes and their sets.
+
+Each program is handed a small network of one matrix, so that NumPy can follow it by hand: the
+oracle never calls torch. In place of a dropout the network halves its inputs in training mode.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import numpy
+
+from polylab.checks.engine.common import require_function
+from polylab.checks.engine.diagnosis import Mistake, name_the_mistake
+from polylab.checks.engine.guard import call
+from polylab.checks.engine.reading import parts_of
+from polylab.checks.engine.values import (
+    close,
+    describe,
+    read_numbers,
+    require_finite,
+    require_shape,
+)
+from polylab.checks.engine.verdict import Refusal
+
+RUNS = "It runs and returns finite numbers."
+FIVE = "forward, loss, zero, backward, step: which of the five stands on the wrong level?"
+BY_HAND = "follow two batches of one epoch by hand."
+LEFT = 0.5  # what the pretended dropout leaves of the inputs, in training mode only
+GRAPHS_AT_ONCE = 2  # that a loop may hold: of this batch, and of the one before
+
+
+# --- what the programs are tried on ---------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Batches of inputs (B, k) and targets (B,), a start of shape (k,), a rate, epochs."""
+
+    batches: tuple[tuple[numpy.ndarray, numpy.ndarray], ...]
+    validation: tuple[tuple[numpy.ndarray, numpy.ndarray], ...]
+    start: numpy.ndarray
+    rate: float
+    epochs: int
+
+
+def make_data():
+    """Return two tries that differ in all sizes; each last batch is shorter than the others."""
+    tries = []
+    for seed, (sizes, k, epochs) in enumerate((((6, 6, 6, 6, 2), 3, 3), ((5, 5, 5, 5, 4), 2, 4))):
+        random = numpy.random.default_rng(80 + seed)
+        training, validation = ([(random.normal(size=(size, k)), random.normal(size=size))
+                                 for size in some] for some in (sizes, (4, 3)))
+        start = random.normal(size=k)
+        tries.append(Data(tuple(training), tuple(validation), start, 0.05 + 0.02 * seed, epochs))
+    return tries
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Where a training run goes: the loss of each step, and the weights after each epoch."""
+
+    losses: numpy.ndarray  # shape (epochs, batches)
+    ends: numpy.ndarray  # shape (epochs, k)
+
+
+def follow(data, zero="batch", damaged=lambda epoch: True, factor=lambda step: 1.0, epochs=None):
+    """Return the path of plain descent on the mean of squares of each batch, in float64.
+
+    Parameters
+    ----------
+    data : Data
+    zero : {"batch", "epoch", "never"}
+        When the gradient is cleared.
+    damaged : callable
+        Whether the network is in training mode in an epoch, counted from 0.
+    factor : callable
+        What the rate of a step, counted from 0, is multiplied by.
+    epochs : sequence of sequence of (inputs, targets), optional
+        The batches of each epoch, in place of those of the data.
+    """
+    weights, kept, step = data.start, numpy.zeros_like(data.start), 0
+    losses, ends = [], []
+    for epoch, batches in enumerate(epochs or [data.batches] * data.epochs):
+        kept = kept if zero == "never" else numpy.zeros_like(kept)
+        for inputs, targets in batches:
+            seen = LEFT * inputs if damaged(epoch) else inputs
+            missed = seen @ weights - targets
+            losses.append(missed @ missed / len(targets))
+            slope = 2 * seen.T @ missed / len(targets)
+            kept = slope if zero == "batch" else kept + slope
+            weights = weights - data.rate * factor(step) * kept
+            step += 1
+        ends.append(weights)
+    return Path(numpy.reshape(losses, (len(ends), -1)), numpy.array(ends))
+
+
+def network_of(data):
+    """Return a network that notes what it sees; its numbers are those of the data."""
+    import torch
+
+    class Token:
+        """Lives as long as the graph that it was made for."""
+
+    class Mark(torch.autograd.Function):
+        @staticmethod
+        def forward(numbers, alive):
+            return numbers.clone()
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.token = Token()
+            inputs[1].add(ctx.token)
+
+        @staticmethod
+        def backward(ctx, slope):
+            return slope, None
+
+    class Network(torch.nn.Module):
+        """A matrix behind a part that halves its inputs in training mode."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.from_numpy(data.start[None].copy()))
+            self.seen, self.alive = [], weakref.WeakSet()
+
+        def forward(self, inputs):
+            self.seen.append((self.training, inputs.detach().numpy().copy()))
+            inputs = LEFT * inputs if self.training else inputs
+            return Mark.apply(torch.nn.functional.linear(inputs, self.weight), self.alive)
+
+    return Network()
+
+
+class Dealt(list):
+    """Batches as tensors; notes how many graphs are alive whenever one is dealt."""
+
+    def __init__(self, batches, network):
+        import torch
+
+        super().__init__((torch.from_numpy(inputs.copy()),
+                          torch.from_numpy(targets[:, None].copy()))
+                         for inputs, targets in batches)
+        self.network, self.graphs = network, 0
+
+    def __iter__(self):
+        """Deal the batches in their order."""
+        for batch in super().__iter__():
+            self.graphs = max(self.graphs, len(self.network.alive))
+            yield batch
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a program has done: what it returned, as numbers, and the weights at the end."""
+
+    numbers: numpy.ndarray
+    weights: numpy.ndarray
+    value: object
+    graphs: int
+    warned: tuple[str, ...]
+
+
+def _run(program, data, with_validation=False, scheduler=None):
+    """Call a program of (network, batches, …) on the data and read what it returns."""
+    import torch
+
+    network = network_of(data)
+    batches = Dealt(data.batches, network)
+    optimiser = torch.optim.SGD(network.parameters(), lr=data.rate)
+    given = [network, batches]
+    given += [Dealt(data.validation, network)] if with_validation else []
+    given += [optimiser]
+    given += [data.epochs] if scheduler is None else [
+        torch.optim.lr_scheduler.LambdaLR(optimiser, scheduler)]
+    called = call(program, *given)
+    if called.value is None:
+        raise Refusal("It runs.", "It returns None; a list of numbers is wanted.",
+                      "compare the last line with the task.")
+    reading = read_numbers(called.value, "a list of numbers")
+    require_finite(reading, "its values")
+    return Result(reading.numbers, network.weight.detach().numpy()[0].copy(), called.value,
+                  batches.graphs, called.warned)
+
+
+def _near(result, wanted, data):
+    """Return whether numbers and weights are both those that are wanted."""
+    numbers, weights = wanted
+    return close(result.numbers, numbers, numpy.abs(numbers) + 1e-9, "float64") and close(
+        result.weights, weights, 10.0, "float64")
+
+
+def _judge(tries, results, right, mistakes, fits_weights):
+    """Refuse unless each result is the right one; name the mistake that explains them all."""
+    if all(_near(result, right(data), data) for result, data in zip(results, tries, strict=True)):
+        return
+    name_the_mistake(mistakes, tries, results, _near, RUNS)
+    weights = [right(data)[1] for data in tries]
+    if all(close(result.weights, wanted, 10.0, "float64")
+           for result, wanted in zip(results, weights, strict=True)):
+        raise Refusal("The training is right.", "The numbers that it returns are not those that "
+                      "belong to it.", fits_weights)
+    if all(numpy.array_equal(result.weights, data.start)
+           for result, data in zip(results, tries, strict=True)):
+        raise Refusal("It runs.", "The network is not trained: no weight has moved.",
+                      "which of the five lines moves the weights?")
+    raise Refusal(RUNS, "The network does not end at the weights that this training leads to.",
+                  BY_HAND)
+
+
+# --- the programs ---------------------------------------------------------------------------
+
+
+def judge_zero(program):
+    """Judge ``train(model, batches, optimiser, epochs)``, which returns the loss of each step."""
+    require_function(program, "model", "batches", "optimiser", "epochs")
+    tries = make_data()
+    results = [_run(program, data) for data in tries]
+    for result, data in zip(results, tries, strict=True):
+        _require_count(result, data.epochs * len(data.batches), "step")
+
+    def losses(**change):
+        return lambda data: (follow(data, **change).losses.ravel(), follow(data, **change).ends[-1])
+
+    _judge(tries, results, losses(), (
+        Mistake(losses(zero="never"), "The gradients accumulate: each step uses the sum of all "
+                "gradients so far.", FIVE),
+        Mistake(losses(zero="epoch"), "Within an epoch the gradients still accumulate: they are "
+                "cleared once an epoch, but a step is made for every batch.", FIVE),
+        Mistake(losses(damaged=lambda epoch: False), "The network is trained in evaluation mode.",
+                "only the gradients needed a repair."),
+    ), "each loss is that of its batch, before the step.")
+
+
+def judge_sum(program):
+    """Judge ``train(model, batches, optimiser, epochs)``, which returns the mean of each epoch."""
+    require_function(program, "model", "batches", "optimiser", "epochs")
+    tries = make_data()
+    results = [_run(program, data) for data in tries]
+    for result, data in zip(results, tries, strict=True):
+        _require_count(result, data.epochs, "epoch")
+
+    def means(reduce):
+        def guess(data):
+            path = follow(data)
+            sizes = numpy.array([len(targets) for _, targets in data.batches])
+            return reduce(path.losses, sizes), path.ends[-1]
+
+        return guess
+
+    _judge(tries, results, means(lambda losses, sizes: losses @ sizes / sizes.sum()), (
+        Mistake(means(lambda losses, sizes: losses.mean(axis=1)),
+                "It is the mean of the means: the points of the short last batch count more than "
+                "the others.", "only the memory needed a repair, not the formula."),
+        Mistake(means(lambda losses, sizes: losses[:, -1]), "It is the loss of the last batch.",
+                "the mean over all points of the epoch is wanted."),
+        Mistake(means(lambda losses, sizes: losses @ sizes), "It is a sum over all points.",
+                "the mean over all points of the epoch is wanted."),
+        Mistake(means(lambda losses, sizes: losses.sum(axis=1) / sizes.sum()),
+                "The loss of a batch is counted once, whatever the size of the batch.",
+                "only the memory needed a repair, not the formula."),
+    ), "the mean over all points of the epoch is wanted.")
+    if any(getattr(part, "requires_grad", False)
+           for result in results for part in [result.value, *(parts_of(result.value) or ())]):
+        raise Refusal("The numbers are right.", "What it returns still holds on to the graphs of "
+                      "all batches.", "what do you want to keep of a loss: its number, or its "
+                      "history?")
+    if max(result.graphs for result in results) > GRAPHS_AT_ONCE:
+        raise Refusal("What it returns are plain numbers.", "But until the epoch ends the graphs "
+                      "of all its batches are kept.", "at which moment does a loss become a "
+                      "number?")
+
+
+def judge_modes(program):
+    """Judge ``train(model, training, validation, optimiser, epochs)``, which measures each epoch.
+
+    It returns the mean squared error on the validation set after each epoch.
+    """
+    require_function(program, "model", "training", "validation", "optimiser", "epochs")
+    tries = make_data()
+    results = [_run(program, data, with_validation=True) for data in tries]
+    for result, data in zip(results, tries, strict=True):
+        _require_count(result, data.epochs, "epoch")
+
+    def errors(trained=lambda epoch: True, measured=False, means=False):
+        def guess(data):
+            ends = follow(data, damaged=trained).ends
+            factor = LEFT if measured else 1.0
+            squares = [(factor * inputs @ ends.T - targets[:, None]) ** 2
+                       for inputs, targets in data.validation]
+            found = (numpy.mean([batch.mean(axis=0) for batch in squares], axis=0) if means
+                     else numpy.concatenate(squares).mean(axis=0))
+            return found, ends[-1]
+
+        return guess
+
+    where = "which mode does the training need, and which one the measuring?"
+    _judge(tries, results, errors(), (
+        Mistake(errors(measured=True), "The validation runs in training mode.", where),
+        Mistake(errors(trained=lambda epoch: epoch == 0), "The validation is right, but from the "
+                "second epoch on the network is trained in evaluation mode.", where),
+        Mistake(errors(trained=lambda epoch: False), "The validation is right, but the network is "
+                "trained in evaluation mode, so dropout never does anything.", where),
+        Mistake(errors(trained=lambda epoch: False, measured=True), "The modes are the wrong way "
+                "round.", where),
+        Mistake(errors(means=True), "The modes are right, but the errors are means of the means "
+                "of the batches.", "only the modes needed a repair."),
+    ), "the mean squared error on all points of the validation set is wanted.")
+
+
+def judge_schedule(program):
+    """Judge ``train(model, batches, optimiser, scheduler)``, which returns the rate of each step.
+
+    One epoch; the scheduler multiplies the rate by 1/4, 2/4, 3/4, 1, 1/2.
+    """
+    require_function(program, "model", "batches", "optimiser", "scheduler")
+    shares = (0.25, 0.5, 0.75, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
+    tries = make_data()
+    results = [_run(program, data, scheduler=lambda step: shares[step]) for data in tries]
+    for result, data in zip(results, tries, strict=True):
+        _require_count(result, len(data.batches), "step")
+
+    def rates(factor, shown=None):
+        def guess(data):
+            path = follow(data, factor=factor, epochs=[data.batches])
+            steps = range(len(data.batches))
+            return (numpy.array([data.rate * (shown or factor)(step) for step in steps]),
+                    path.ends[-1])
+
+        return guess
+
+    def late(step):
+        return shares[step + 1]
+
+    where = "the scheduler sets the rate of the *next* step; so whose turn is it after?"
+    _judge(tries, results, rates(shares.__getitem__), (
+        Mistake(rates(late), "The first rate of the schedule is never used: every step runs at "
+                "the rate of the one after it.", where),
+        Mistake(rates(shares.__getitem__, late), "The training is right, but each rate in the "
+                "list is that of the next step.", "when is the rate of this step still there to "
+                "be read?"),
+        Mistake(rates(late, shares.__getitem__), "The list looks right, but the steps are made at "
+                "the rates after those.", where),
+        Mistake(rates(lambda step: shares[0]), "The rate never changes.",
+                "the scheduler must stay; only its place was wrong."),
+        Mistake(rates(lambda step: shares[2 * step]), "The scheduler steps twice for each batch.",
+                "once is enough."),
+        Mistake(rates(lambda step: 1.0), "The schedule is gone: every step uses the full rate.",
+                "the scheduler must stay; only its place was wrong."),
+    ), "the list holds the rate that each step used.")
+    if any("lr_scheduler.step()" in text for result in results for text in result.warned):
+        raise Refusal("The rates are right.", "PyTorch still warns about the order.", where)
+
+
+def judge_shuffle(program):
+    """Judge ``train(model, x, y, optimiser, epochs, size)``, which returns the loss of each step.
+
+    It deals the points anew in each epoch, in batches of ``size``.
+    """
+    import torch
+
+    require_function(program, "model", "x", "y", "optimiser", "epochs", "size")
+    for number, data in enumerate(make_data()):
+        inputs, targets = (numpy.concatenate(part) for part in zip(*data.batches, strict=True))
+        order = numpy.argsort(inputs[:, 0])
+        inputs, targets = inputs[order], targets[order]
+        network, size = network_of(data), 6 - number
+        optimiser = torch.optim.SGD(network.parameters(), lr=data.rate)
+        called = call(program, network, torch.from_numpy(inputs), torch.from_numpy(
+            targets[:, None]), optimiser, data.epochs, size)
+        _judge_order(network, inputs, data.epochs, size)
+        reading = read_numbers(called.value, "a list of numbers")
+        batches = [seen for training, seen in network.seen if training]
+        places = {point.tobytes(): place for place, point in enumerate(inputs)}
+        dealt = [[places[point.tobytes()] for point in batch] for batch in batches]
+        steps = len(dealt) // data.epochs
+        epochs = [[(inputs[rows], targets[rows]) for rows in dealt[start:start + steps]]
+                  for start in range(0, len(dealt), steps)]
+        path = follow(data, epochs=epochs)
+        if not close(network.weight.detach().numpy()[0], path.ends[-1], 10.0, "float64"):
+            raise Refusal("The inputs are shuffled.", "The targets do not come with their own "
+                          "inputs: the weights are those of other pairs.",
+                          "which object keeps a row of x and its row of y together?")
+        require_shape(reading, (path.losses.size,))
+        if not close(reading.numbers, path.losses.ravel(), path.losses.ravel() + 1e-9, "float64"):
+            raise Refusal("The training is right.", "The losses are not those of the batches.",
+                          "each loss is that of its batch, before the step.")
+
+
+def _judge_order(network, inputs, epochs, size):
+    """Refuse unless each epoch deals all points once, in an order that is new each time."""
+    n, where = len(inputs), "`DataLoader` has a parameter for that."
+    batches = [seen for training, seen in network.seen if training]
+    sizes = [len(batch) for batch in batches]
+    if not batches:
+        raise Refusal("It runs.", "The network is never called in training mode.",
+                      "only the order of the points needed a repair.")
+    if max(sizes) > size:
+        raise Refusal("It runs.", f"A batch of {max(sizes)} points was seen; {size} are wanted.",
+                      "only the order of the points needed a repair.")
+    dealt = numpy.concatenate(batches)
+    if len(dealt) != n * epochs:
+        raise Refusal("It runs.", f"In {epochs} epochs it deals {len(dealt)} points; "
+                      f"{n * epochs} are wanted.", "an epoch deals each point once.")
+    full = [size] * (n // size) + ([n % size] if n % size else [])
+    if sorted(sizes) != sorted(full * epochs):
+        raise Refusal("It runs.", f"The sizes of the batches are not those of {n} points in "
+                      f"batches of {size}.", "only the order of the points needed a repair.")
+    orders = dealt.reshape(epochs, n, -1)
+    sorted_once = [order[numpy.argsort(order[:, 0])] for order in orders]
+    if not all(numpy.array_equal(order, inputs) for order in sorted_once):
+        raise Refusal("It runs.", "In an epoch some points come twice and others never.",
+                      "an epoch deals each point once; drawing with replacement does not.")
+    if all(numpy.array_equal(order, inputs) for order in orders):
+        raise Refusal("It runs.", "In every epoch the points come in the order in which they were "
+                      "handed over.", where)
+    if any(numpy.array_equal(orders[0], order) for order in orders[1:]):
+        raise Refusal("The points are shuffled.", "But every epoch deals them in the same order.",
+                      "shuffle in each epoch, not once before.")
+    groups = [{frozenset(point.tobytes() for point in batch)
+               for batch in batches[start:start + len(full)]}
+              for start in range(0, len(batches), len(full))]
+    if all(group == groups[0] for group in groups):
+        raise Refusal("The batches come in a new order.", "But the same points always share a "
+                      "batch.", "shuffle points, not batches.")
+    if any(numpy.array_equal(order, inputs) for order in orders):
+        raise Refusal("It runs.", "In some epoch the points come in the order in which they were "
+                      "handed over.", where)
+
+
+def judge_softmax(program):
+    """Judge ``train(model, x, labels, optimiser, steps)``, which returns the cross-entropies."""
+    import torch
+
+    require_function(program, "model", "x", "labels", "optimiser", "steps")
+    tries, results = [], []
+    for seed, (n, k, classes, steps) in enumerate(((30, 2, 3, 5), (17, 3, 4, 7))):
+        random = numpy.random.default_rng(90 + seed)
+        one = (random.normal(size=(n, k)), random.integers(0, classes, n),
+               random.normal(size=(classes, k)), 0.4, steps)
+        x, labels, start, rate, steps = one
+        model = torch.nn.utils.skip_init(torch.nn.Linear, k, classes, bias=False)
+        model.weight = torch.nn.Parameter(torch.from_numpy(start.copy()))
+        optimiser = torch.optim.SGD(model.parameters(), lr=rate)
+        value = call(program, model, torch.from_numpy(x), torch.from_numpy(labels), optimiser,
+                     steps).value
+        reading = read_numbers(value, "the losses")
+        require_shape(reading, (steps,))
+        tries.append(one)
+        results.append(Result(reading.numbers, model.weight.detach().numpy().ravel(), value, 0,
+                              ()))
+    starts = [Data((), (), one[2].ravel(), one[3], one[4]) for one in tries]
+    right = [_descend_in_logits(*one) for one in tries]
+    if all(_near(result, wanted, None) for result, wanted in zip(results, right, strict=True)):
+        return
+
+    def chances_as_logits(one):
+        return _descend_in_logits(*one, twice=True)
+
+    name_the_mistake((
+        Mistake(chances_as_logits, "The losses are those of chances that go through a softmax a "
+                "second time: they cannot come near 0.",
+                "what does `cross_entropy` expect from a network?"),
+        Mistake(lambda one: _descend_in_logits(*one, loss="chance"), "The loss is minus the chance "
+                "of the right class, not minus its logarithm.",
+                "`nll_loss` expects logarithms."),
+        Mistake(lambda one: _descend_in_logits(*one, loss="sum"), "The cross-entropies are summed; "
+                "their mean is wanted.", "only what goes into the loss needed a repair."),
+    ), tries, results, _near, RUNS)
+    if all(numpy.array_equal(result.weights, start.start)
+           for result, start in zip(results, starts, strict=True)):
+        raise Refusal("It runs.", "The network is not trained: no weight has moved.",
+                      "which of the five lines moves the weights?")
+    raise Refusal(RUNS, "They are not the cross-entropies of the network on the way down.",
+                  "work out one of them by hand: minus the logarithm of the chance that the right "
+                  "class gets.")
+
+
+def _softmax(scores):
+    scores = numpy.exp(scores - scores.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def _descend_in_logits(x, labels, start, rate, steps, twice=False, loss="mean"):
+    """Return the losses before each step, and the weights after the last."""
+    weights, losses, n = start, [], len(x)
+    wanted = numpy.eye(len(start))[labels]
+    for _ in range(steps):
+        chances = _softmax(x @ weights.T)
+        last = _softmax(chances) if twice else chances
+        of_the_right = last[numpy.arange(n), labels]
+        if loss == "chance":
+            losses.append(-of_the_right.mean())
+            pull = -(wanted - chances) * of_the_right[:, None] / n
+        else:
+            losses.append(-numpy.log(of_the_right).sum() / (n if loss == "mean" else 1))
+            pull = (last - wanted) / (n if loss == "mean" else 1)
+            if twice:
+                pull = chances * (pull - (pull * chances).sum(axis=1, keepdims=True))
+        weights = weights - rate * pull.T @ x
+    return numpy.array(losses), weights.ravel()
+
+
+def judge_leak(program):
+    """Judge ``prepare(x, training, test)``, which returns two scaled sets of rows of x."""
+    import torch
+
+    require_function(program, "x", "training", "test")
+    tries, given = [], []
+    for seed, (n, k) in enumerate(((40, 3), (25, 2))):
+        random = numpy.random.default_rng(95 + seed)
+        x = random.normal(2, 3, size=(n, k)) * numpy.arange(1, k + 1)
+        order = random.permutation(n)
+        training, test = order[: n // 2], order[n // 2:]
+        arrays = (x, training, test)
+        value = call(program, *(torch.from_numpy(part.copy()) for part in arrays)).value
+        parts = parts_of(value)
+        if parts is None or len(parts) != 2:
+            raise Refusal("It runs.", f"It returns {describe(value)}; a pair is wanted, the rows "
+                          "for training and those for the test.",
+                          "compare the last line with the task.")
+        readings = [read_numbers(part, "scaled inputs") for part in parts]
+        for reading, rows in zip(readings, (training, test), strict=True):
+            require_shape(reading, (len(rows), k))
+        tries.append(arrays)
+        given.append([reading.numbers for reading in readings])
+
+    def scaled(center=lambda training, test, own: training, size=None, spread=True):
+        def guess(arrays, ddof):
+            x, training, test = arrays
+            found = []
+            for own in (training, test):
+                rows, of = center(training, test, own), (size or center)(training, test, own)
+                found.append((x[own] - x[rows].mean(axis=0))
+                             / (x[of].std(axis=0, ddof=ddof) if spread else 1))
+            return found
+
+        return guess
+
+    def explains(guess):
+        return any(all(all(numpy.allclose(came, wanted, rtol=1e-9, atol=1e-9)
+                           for came, wanted in zip(pair, guess(arrays, ddof), strict=True))
+                       for pair, arrays in zip(given, tries, strict=True)) for ddof in (0, 1))
+
+    def both(training, test, own):
+        return numpy.concatenate([training, test])
+
+    if explains(scaled()):
+        return
+    fair = "what may be known when the training begins?"
+    for guess, wrong, hint in (
+            (scaled(both), "The test set still takes part: mean and spread are those of all "
+             "rows.", fair),
+            (scaled(lambda training, test, own: own), "Each set is scaled by its own mean and "
+             "spread, so that the same x means two things.",
+             "the test rows must go through exactly what the training rows went through."),
+            (scaled(lambda training, test, own: test), "Mean and spread are those of the test "
+             "rows.", fair),
+            (scaled(size=both), "The mean is that of the training rows, but the test set still "
+             "takes part in the spread.", fair),
+            (scaled(both, size=lambda training, test, own: training), "The spread is that of the "
+             "training rows, but the test set still takes part in the mean.", fair),
+            (scaled(spread=False), "The mean is taken away, but nothing is divided by the spread.",
+             "only the rows behind the two numbers needed a repair.")):
+        if explains(guess):
+            raise Refusal("It returns two sets of the right shape.", wrong, hint)
+    trained = all(any(numpy.allclose(pair[0], scaled()(arrays, ddof)[0]) for ddof in (0, 1))
+                  for pair, arrays in zip(given, tries, strict=True))
+    if trained:
+        raise Refusal("The training rows are right.", "The test rows have not gone through the "
+                      "same as the training rows.", "the same mean, and the same spread.")
+    raise Refusal("It returns two sets of the right shape.", "They are not the rows, less their "
+                  "mean, divided by their spread.", "column by column: x less the mean, divided "
+                  "by the standard deviation.")
+
+
+def _require_count(result, count, what):
+    """Refuse unless there is one number for each step or epoch."""
+    if result.numbers.shape != (count,):
+        came = result.numbers.size if result.numbers.ndim < 2 else f"shape {result.numbers.shape}"
+        raise Refusal("It runs.", f"One number for each {what} is wanted, {count} in all; "
+                      f"{came} came.", "compare with the program as it was handed out.")
