@@ -91,6 +91,9 @@ def label_axes(ax, xlabel, ylabel, loc="best"):
     ax.set_ylabel(ylabel, fontsize=1.2 * size, fontfamily=fonts)
     ax.tick_params(labelsize=1.1 * size, labelfontfamily=fonts)
     ax.title.set_fontfamily(fonts)
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(FuncFormatter(_power_of_ten))
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(prop={"size": 1.1 * size, "family": fonts}, loc=loc)
@@ -105,6 +108,14 @@ def _multiple_of_half_pi(angle, _position):
     halves = round(2 * angle / numpy.pi)
     names = {0: "0", 1: "π/2", 2: "π", -1: "−π/2", -2: "−π"}
     return names.get(halves, f"{halves / 2:g}π".replace("-", "−"))
+
+
+def _power_of_ten(value, _position):
+    """Return 10⁻⁶ as letters: matplotlib's formula takes its − from the reader's font alone."""
+    power = numpy.log10(value)
+    if not numpy.isclose(power, round(power)):
+        return f"{value:g}"
+    return "10" + f"{power:.0f}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def plot_losses(ax, losses, floor=None, every=1):

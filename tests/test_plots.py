@@ -173,6 +173,15 @@ def test_axes_without_a_labelled_line_get_no_legend(ax):
     assert ax.get_legend() is None
 
 
+def test_decades_of_a_logarithmic_axis_are_named_as_powers_of_ten(ax):
+    ax.loglog([1e-6, 1e3], [0.5, 20])
+    label_axes(ax, "rate", "loss")
+    ax.figure.canvas.draw()
+    assert {"10⁻⁶", "10⁻⁴", "10⁰", "10²"} <= {
+        label.get_text() for label in ax.get_xticklabels()}
+    assert ax.yaxis.get_major_formatter()(2.5) == "2.5"
+
+
 def draw_everything(ax):
     """Draw each kind of picture on one of four axes, and return them."""
     axes = ax.figure.subplots(2, 2).ravel()
@@ -181,7 +190,7 @@ def draw_everything(ax):
     runs = {f"run {number}": [100.0 + number, 10.0] for number in range(len(SERIES))}
     plot_losses(axes[1], runs, floor=8.817)
     plot_graph(axes[2], ((a * torch.ones(3)) ** 2).sum(), {"a": a})
-    axes[3].plot([-2, -1], label="−1")
+    axes[3].semilogy([1e-6, 1e-3], label="−1")
     axes[3].set_title("b −1")
     label_axes(axes[3], "x²", "−π")
     return axes
@@ -224,13 +233,14 @@ def test_colour_is_seen_on_white_and_on_the_dark_ground_of_an_editor(colour):
     assert contrast(colour, "#1E1E1E") > 2.9
 
 
-def test_signs_that_the_font_of_the_reader_lacks_come_from_another():
+def test_signs_that_the_font_of_the_reader_lacks_come_from_another(caplog):
     with matplotlib.rc_context({"font.family": ["cmss10"]}):  # without − and without π
         axes = draw_everything(Figure().subplots())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             axes[0].figure.savefig(io.BytesIO(), format="png")
     assert [str(warning.message) for warning in caught] == []
+    assert not [record for record in caplog.records if "does not have a glyph" in record.message]
 
 
 def test_letters_follow_the_size_that_the_reader_has_chosen():

@@ -496,6 +496,18 @@ def lines_fit_a_page(lesson):
     ]
 
 
+def figures_come_without_a_value(lesson):
+    """The last line of a cell that draws shows its value: (-1, 1), Text(0.5, 1.0, 'before')."""
+    return [
+        f"{at(index)} draws a figure and shows {output.data['text/plain']}: end on a line that "
+        "returns nothing."
+        for index, cell in lesson.code
+        if has_figure(cell)
+        for output in cell.outputs
+        if output.output_type == "execute_result"
+    ]
+
+
 def no_line_is_black(lesson):
     """In a dark style it would be black on black, and white is lost on paper."""
     return [
@@ -940,6 +952,7 @@ RULES_FOR_FOLDED = (
     figures_have_a_promise,
     checks_are_few,
     lines_fit_a_page,
+    figures_come_without_a_value,
     no_line_is_black,
     nothing_is_discarded_in_vain,
 )

@@ -319,6 +319,11 @@ FAULTS = [
         "checks_are_few",
     ),
     ("80 columns", write("walk", f"loss = 1  # {'n' * 68}"), "lines_fit_a_page"),
+    (
+        "value beside a figure",
+        store("plot", result("(-1.0, 1.0)"), shown({"image/png": "iVBORw0="})),
+        "figures_come_without_a_value",
+    ),
     ("black line", write("walk", "plt.axhline(loss, color='black')"), "no_line_is_black"),
     ("discarded in vain", write("walk", "_ = loss\nloss"), "nothing_is_discarded_in_vain"),
     (
