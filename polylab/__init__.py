@@ -14,6 +14,8 @@ batches
     Which points a training step looks at, drawn alike in every language.
 descent
     What a training run does, step by step, without running through the data.
+curvature
+    The curvature of any loss in torch: its Hessian times a vector, and the largest eigenvalue.
 plots
     Draws results that are already computed, on axes that you pass in.
 frames
