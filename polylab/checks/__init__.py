@@ -8,7 +8,7 @@ engine
     The room that runs and reads a learner's code; its first page tells how an answer travels
     through it.
 losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules,
-evaluations, checkpoints
+evaluations, checkpoints, curvatures
     One file per kind of answer. `losses` is the shortest: copy it to add one.
 epochs
     What `repairs` knows about the programs of notebook 17.
@@ -17,6 +17,11 @@ slopes
 """
 
 from polylab.checks.checkpoints import check_checkpoint
+from polylab.checks.curvatures import (
+    check_hessian_product,
+    check_network_rate,
+    check_power_iteration,
+)
 from polylab.checks.engine.grading import keep_while_graded
 from polylab.checks.engine.state import Modules
 from polylab.checks.engine.verdict import Verdict
@@ -38,9 +43,12 @@ __all__ = [
     "check_checkpoint",
     "check_evaluation",
     "check_gradient",
+    "check_hessian_product",
     "check_learning_rate",
     "check_loss",
     "check_module",
+    "check_network_rate",
+    "check_power_iteration",
     "check_project",
     "check_repair",
     "check_schedule",

@@ -44,7 +44,7 @@ def check_learning_rate(answer, problem, wanted="stable", tolerance=0.002):
     require_choice("wanted", wanted, WANTED)
     if not is_a(problem, LeastSquares):
         raise TypeError(f"problem must be a LeastSquares, got {describe(problem)}")
-    rate = _read_rate(answer)
+    rate = read_rate(answer)
     slow, fast = _extreme_curvatures(problem)
     if wanted == "stable":
         return _judge_stable(rate, 2 / fast, _points(problem))
@@ -65,7 +65,8 @@ def _course_rate(wanted):
     return _wanted_rate(wanted, *_extreme_curvatures(LeastSquares(features(x), y)))
 
 
-def _read_rate(answer):
+def read_rate(answer):
+    """Return a learning rate as a float, or refuse what is no positive number."""
     if answer is None:
         raise NotAttempted("the answer is None")
     if type(answer) is str or type(answer) is bool:
