@@ -42,7 +42,6 @@ PRACTICE = COURSE[13:15]
 NOT_FOLDED_YET = {
     COURSE[10],
     COURSE[12],
-    COURSE[14],
 }
 
 TAGS = {

@@ -14,7 +14,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 NOT_BOUND_YET = {
     guard.COURSE[10],
     guard.COURSE[12],
-    guard.COURSE[14],
 }
 
 # Numbers that a text may say although the notebook does not hold them, with the reason.
