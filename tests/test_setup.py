@@ -481,7 +481,7 @@ class TestCommands:
         rows = table("README.md", r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
         start = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
         own_map = "\n".join(cell.source for cell in start.cells)
-        assert [number for number, *_ in rows] == [f"{number:02}" for number in range(16)]
+        assert [number for number, *_ in rows] == [f"{number:02}" for number in range(17)]
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             text = "\n".join(
                 cell.source for cell in nbformat.read(path, as_version=4).cells
@@ -499,7 +499,7 @@ class TestCommands:
         rows = table("README.md", r"\[(\d\d) .* \| (\d+) \| \d+")
         minutes = {number: int(minutes) for number, minutes in rows}
         sessions = table("site/teachers.md", r"\d \| ([\d, ]+) \| (\d+) \| .*?")
-        assert len(sessions) == 7
+        assert len(sessions) == 8
         for numbers, total in sessions:
             assert sum(minutes[number] for number in numbers.split(", ")) == int(total)
 

@@ -36,6 +36,7 @@ COURSE = (
     "13_repair_broken_training_loops",
     "14_fit_your_own_function",
     "15_train_in_mini_batches",
+    "16_measure_the_curvature_of_a_network",
 )
 PRACTICE = COURSE[13:15]
 # Notebooks whose promises are not folded yet; see RULES_FOR_FOLDED. To be empty, then to go.

@@ -533,9 +533,9 @@ def test_finding_names_the_cell(tmp_path):
             "[01 Hold numbers in tensors](01_hold_numbers_in_tensors.ipynb) →",
         ),
         (
-            "15_train_in_mini_batches",
-            "← [14 Fit your own function]"
-            "(14_fit_your_own_function.ipynb) · [Map](00_start_here.ipynb)",
+            "16_measure_the_curvature_of_a_network",
+            "← [15 Train in mini-batches]"
+            "(15_train_in_mini_batches.ipynb) · [Map](00_start_here.ipynb)",
         ),
     ],
 )
