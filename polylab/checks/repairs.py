@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dis
 import re
 from collections.abc import Callable
@@ -15,8 +14,10 @@ from polylab.checks.engine.common import call_twice, checker, require_choice, re
 from polylab.checks.engine.errors import MISSING_DEVICE
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import own_functions, parts_of
+from polylab.checks.engine.state import put_back_at_the_end
 from polylab.checks.engine.trials import make_trials
 from polylab.checks.engine.values import (
+    Reading,
     close,
     describe,
     read_numbers,
@@ -385,53 +386,80 @@ def _judge_drawing(program):
 # --- devices --------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Machine:
+    """A kind of machine: what its torch is made for, and what card it has; "cuda", "mps", None."""
+
+    name: str
+    made_for: str | None
+    card: str | None
+
+
+MACHINES = (
+    _Machine("a torch that is made for the CPU alone", None, None),
+    _Machine("a torch that is made for CUDA, but no card", "cuda", None),
+    _Machine("a CUDA card", "cuda", "cuda"),
+    _Machine("an Apple accelerator", "mps", "mps"),
+)
+
+
 def _judge_device(program):
-    require_function(program, "count")
-    for count in (2000, 7):
-        value = call(program, count).value
-        reading = read_numbers(value, "a tensor of angles")
-        require_shape(reading, (count,))
-        if reading.kind != "tensor":
-            raise Refusal("It returns the right number of angles.",
-                          f"They come as {describe(value)}; a torch tensor is wanted.",
-                          "`torch.linspace` makes one.")
-        if not numpy.allclose(reading.numbers, numpy.linspace(-numpy.pi, numpy.pi, count),
-                              atol=1e-5):
-            raise Refusal("It returns a tensor on a device of this machine.",
-                          "The angles are not evenly spaced from −π to π.",
-                          "only the device needed a repair.")
-        _require_every_machine(program, count)
-
-
-def _require_every_machine(program, count):
-    """Refuse a device that is not right on every machine: none, one CUDA card, an Apple one.
+    """Refuse what is not right on every kind of machine; which one this is does not matter.
 
     The program comes from a machine with CUDA cards, so one that knows no other kind is right,
     as long as it runs on the CPU elsewhere.
     """
-    right, ask = "On this machine it runs.", "ask torch whether there is one, and use what it says."
-    alone, cuda, apple = (_device_of(program, count, kind) for kind in (None, "cuda", "mps"))
-    if alone.name == "cpu" and cuda.name == "meta" and apple.name != "missing":
+    require_function(program, "count")
+    for count in (2000, 7):
+        outcomes = [_outcome_on(machine, program, count) for machine in MACHINES]
+        if all(outcome.device == "missing" for outcome in outcomes):
+            raise Refusal("", f"It asks for {MISSING_DEVICE}.", "choose the device from what there "
+                          "is; do not write its name down.")
+        for outcome in outcomes:
+            if outcome.reading is not None:
+                _require_angles(outcome.reading, count)
+        _require_every_machine(program, *outcomes)
+
+
+def _require_angles(reading, count):
+    require_shape(reading, (count,))
+    if reading.kind != "tensor":
+        raise Refusal("It returns the right number of angles.", f"They come as {reading.kind}s; a "
+                      "torch tensor is wanted.", "`torch.linspace` makes one.")
+    if not numpy.allclose(reading.numbers, numpy.linspace(-numpy.pi, numpy.pi, count), atol=1e-5):
+        raise Refusal("It returns a tensor.", "The angles are not evenly spaced from −π to π.",
+                      "only the device needed a repair.")
+
+
+def _require_every_machine(program, plain, bare, cuda, apple):
+    """Refuse what does not choose the right device on one of the machines."""
+    if (plain.device, bare.device, cuda.device) == ("cpu", "cpu", "meta") and (
+            apple.device != "missing"):
         return
+    ask = "ask torch whether there is one, and use what it says."
+    runs = next(machine.name for machine, outcome in zip(
+        MACHINES, (plain, bare, cuda, apple), strict=True) if outcome.device != "missing")
+    right = f"It runs with {runs}."
     if _gets_device_from_outside(program):
         raise Refusal(right, "The device is chosen outside the function, where I cannot try it on "
                       "another machine.", "choose it inside the function, in its body.")
-    if alone.name != "cpu" and "current_accelerator" in alone.asked:
-        raise Refusal(right, "Where torch is made for CUDA but there is no card it would fail: "
-                      "`current_accelerator` names the kind that torch is made for.",
-                      "ask `is_available` first.")
-    if alone.name != "cpu":
+    if plain.device != "cpu":
         raise Refusal(right, "On a machine without an accelerator it would fail: it does not fall "
                       "back to the CPU.", ask)
-    if cuda.name == "missing" and cuda.ordinal:
+    if bare.device != "cpu":
+        why = (": `current_accelerator` names the kind that torch is made for"
+               if "current_accelerator" in bare.asked else "")
+        raise Refusal(right, "Where torch is made for CUDA but there is no card it would fail"
+                      f"{why}.", "ask `is_available`, which looks for the card.")
+    if cuda.device == "missing" and cuda.ordinal:
         raise Refusal(right, "On a machine with one accelerator it would fail: it asks for "
                       "another, and counting starts at 0.",
                       "ask for the accelerator without a number.")
     for outcome, machine in ((cuda, "a CUDA card"), (apple, "an Apple accelerator")):
-        if outcome.name == "missing":
+        if outcome.device == "missing":
             raise Refusal(right, f"On a machine with {machine} it would fail: it asks for a "
                           "device that is not there.", ask)
-    if apple.name == "meta":
+    if apple.device == "meta":
         raise Refusal(right, "On a machine with a CUDA card it would still use the CPU: it takes "
                       "only an Apple accelerator.", "which kinds does notebook 04 ask for?")
     why = "" if cuda.asked else ": it never asks torch whether there is one"
@@ -461,17 +489,20 @@ def _gets_device_from_outside(program):
 class _Outcome:
     """What a program does on a pretended machine."""
 
-    name: str = ""  # "cpu", "meta" (the accelerator) or "missing"
+    device: str = ""  # "cpu", "meta" (the accelerator) or "missing"
+    reading: Reading | None = None  # the numbers that came back, where there are any
     ordinal: bool = False  # whether it asked for a second device of the right kind
     asked: set[str] = field(default_factory=set)  # the questions that it put to torch
 
 
-def _device_of(program, count, kind):
-    """Return what the program does on a machine with one accelerator of this kind, or None."""
+def _outcome_on(machine, program, count):
+    """Return what the program does on a machine of this kind."""
+    import torch
+
     outcome = _Outcome()
 
     def on_that_machine(count):
-        with _pretended_machine(kind, outcome):
+        with _pretend(machine, outcome):
             return program(count)
 
     try:
@@ -479,29 +510,30 @@ def _device_of(program, count, kind):
     except Refusal as refusal:
         if MISSING_DEVICE not in refusal.wrong:
             raise
-        outcome.name = "missing"
+        outcome.device = "missing"
+        return outcome
+    if type(value) is torch.Tensor and value.device.type == "meta":
+        outcome.device = "meta"
     else:
-        outcome.name = read_numbers(value, "a tensor").device if _has_numbers(value) else "meta"
+        outcome.reading = read_numbers(value, "a tensor of angles")
+        outcome.device = outcome.reading.device
     return outcome
 
 
-def _has_numbers(value):
-    import torch
+def _pretend(machine, outcome):
+    """Make torch, until the call has ended, report the machine; return a mode for the program.
 
-    return type(value) is not torch.Tensor or value.device.type != "meta"
-
-
-@contextlib.contextmanager
-def _pretended_machine(kind, outcome):
-    """Make torch report one accelerator of this kind, "cuda" or "mps", or none if it is None.
-
-    What asks for it by name is led to tensors without numbers.
+    What asks for the accelerator by name is led to tensors without numbers.
     """
     import torch
 
-    def missing(kind):
-        if kind == "mps":
+    kind = machine.card
+
+    def missing(asked):
+        if asked == "mps":
             raise RuntimeError("PyTorch is not linked with support for mps devices")
+        if machine.made_for == "cuda":
+            raise RuntimeError("Found no NVIDIA driver on your system")
         raise AssertionError("Torch not compiled with CUDA enabled")
 
     def lead(item, is_device=False):
@@ -532,9 +564,8 @@ def _pretended_machine(kind, outcome):
             return function(*(lead(item, title == "to") for item in items), **named)
 
     def current_accelerator(check_available=False):
-        if kind is None and check_available:
-            return None
-        return torch.device(kind or "cuda")  # of the kind that torch was made for
+        found = kind if check_available else machine.made_for
+        return torch.device(found) if found else None
 
     def first(of):
         return lambda: 0 if kind in of else missing("cuda")
@@ -542,17 +573,20 @@ def _pretended_machine(kind, outcome):
     def answer(value):
         return lambda *items, **named: value
 
-    any_kind, cuda, mps = kind is not None, kind == "cuda", kind == "mps"
+    cuda, mps = kind == "cuda", kind == "mps"
     questions = [
-        (torch.accelerator, "is_available", answer(any_kind)),
-        (torch.accelerator, "device_count", answer(int(any_kind))),
+        (torch.accelerator, "is_available", answer(kind is not None)),
+        (torch.accelerator, "device_count", answer(int(kind is not None))),
         (torch.accelerator, "current_accelerator", current_accelerator),
         (torch.accelerator, "current_device_index", first(("cuda", "mps"))),
         (torch.cuda, "is_available", answer(cuda)),
         (torch.cuda, "device_count", answer(int(cuda))),
         (torch.cuda, "current_device", first(("cuda",))),
+        (torch.cuda, "get_device_name", answer("a card")),
+        (torch.cuda, "set_device", lambda device: lead(device, is_device=True)),
+        (torch.backends.cuda, "is_built", answer(machine.made_for == "cuda")),
         (torch.backends.mps, "is_available", answer(mps)),
-        (torch.backends.mps, "is_built", answer(mps)),
+        (torch.backends.mps, "is_built", answer(machine.made_for == "mps")),
         (torch.mps, "device_count", answer(int(mps))),
         (torch.xpu, "is_available", answer(False)),
         (torch.xpu, "device_count", answer(0)),
@@ -568,19 +602,14 @@ def _pretended_machine(kind, outcome):
     set_default = torch.set_default_device
     replaced = [(owner, name, noted(name, reply)) for owner, name, reply in questions
                 if hasattr(owner, name)]
-    built = kind != "mps"  # the machine without a card has a torch that is made for one
-    replaced += [(torch.version, "cuda", "12.8" if built else None),
-                 (torch.backends.cuda, "is_built", answer(built))]
-    replaced.append((torch, "set_default_device", lambda device: set_default(lead(device, True))))
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
+    replaced += [
+        (torch.version, "cuda", "13.0" if machine.made_for == "cuda" else None),
+        (torch, "set_default_device", lambda device: set_default(lead(device, is_device=True))),
+    ]
     for owner, name, value in replaced:
+        put_back_at_the_end(setattr, owner, name, getattr(owner, name))
         setattr(owner, name, value)
-    try:
-        with Lead():
-            yield
-    finally:
-        for owner, name, value in before:
-            setattr(owner, name, value)
+    return Lead()
 
 
 # --- the table ------------------------------------------------------------------------------

@@ -585,6 +585,18 @@ def test_a_default_device_that_this_machine_lacks_is_put_back():
     assert torch.zeros(2).device.type == "cpu"
 
 
+def test_torch_that_cannot_name_its_default_device_is_put_back_too(monkeypatch):
+    def get_default_device():  # as torch 2.6 does once the default was set to None
+        raise AttributeError("'NoneType' object has no attribute 'device'")
+
+    before = torch.overrides._get_current_function_mode_stack()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "get_default_device", get_default_device)
+        assert_passed(check_gradient(right))
+        assert_refused(check_gradient(names_the_cpu), "the same four numbers")
+        assert torch.overrides._get_current_function_mode_stack() == before
+
+
 FACTOR = 2
 HISTORY = []
 WEIGHTS = numpy.ones(4)

@@ -941,14 +941,20 @@ def make_points_in_a_block(count):
         return torch.linspace(-torch.pi, torch.pi, count)
 
 
-DEVICE = device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE = device = torch.device("cpu")  # as it may have come out on the machine of the learner
+CARD = torch.device("cuda")
 NAME_OF_DEVICE = DEVICE.type
-HAS_CUDA = torch.cuda.is_available()
+HAS_CUDA = False
 
 
 @missed("13.15", "The device is chosen outside the function")
 def make_points_on_a_constant(count):
     return torch.linspace(-torch.pi, torch.pi, count, device=DEVICE)
+
+
+@missed("13.15", "The device is chosen outside the function")
+def make_points_on_a_card_found_before(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device=CARD)
 
 
 @missed("13.15", "The device is chosen outside the function")
@@ -1163,10 +1169,32 @@ def draw_over_own_angles(ax, x, y, predicted):
     ax.plot(angles, predicted)
 
 
-@missed("13.15", "On a machine without an accelerator it would fail")
+@missed("13.15", "Where torch is made for CUDA but there is no card it would fail", "is_available")
 def make_points_for_what_torch_is_made_for(count):
     device = "cuda" if torch.version.cuda else "cpu"
     return torch.linspace(-torch.pi, torch.pi, count, device=device)
+
+
+@missed("13.15", "On a machine without an accelerator it would fail: it does not fall back")
+def make_points_on_cuda(count):
+    return torch.linspace(-torch.pi, torch.pi, count, device="cuda")
+
+
+@missed("13.15", "Where torch is made for CUDA but there is no card it would fail")
+def make_points_with_half_a_way_out(count):
+    try:
+        return torch.linspace(-torch.pi, torch.pi, count, device="cuda")
+    except AssertionError:  # what a torch raises that is made for the CPU alone
+        return torch.linspace(-torch.pi, torch.pi, count)
+
+
+@repaired("13.15")
+def make_points_and_name_the_card(count):
+    if torch.cuda.is_available():
+        torch.cuda.set_device(0)
+        print(torch.cuda.get_device_name(0))
+    return torch.linspace(-torch.pi, torch.pi, count,
+                          device="cuda" if torch.cuda.is_available() else "cpu")
 
 
 @missed("13.1", "rounded to 1 digits behind the point")
@@ -1255,6 +1283,19 @@ def test_a_default_device_chosen_from_what_there_is_passes():
         assert_passed(check_repair(make_points, "13.15"))
     finally:
         torch.set_default_device(None)
+
+
+def test_what_this_machine_has_does_not_matter(monkeypatch):
+    programs = [BROKEN["13.15"], *(program for fault, program, *_ in (*REPAIRED, *MISSED)
+                                   if fault == "13.15")]
+    verdicts = [check_repair(program, "13.15") for program in programs]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    # Torch 2.6 knows no `check_available`.
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert [check_repair(program, "13.15") for program in programs] == verdicts
 
 
 @pytest.mark.parametrize("fault", FAULTS)
