@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import itertools
 import types
@@ -20,6 +19,7 @@ from polylab.checks.engine.common import (
 )
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import is_a, members_of, modules_inside, own_classes
+from polylab.checks.engine.state import put_back_at_the_end
 from polylab.checks.engine.values import (
     close,
     describe,
@@ -211,10 +211,10 @@ def judge_module(answer, formula, start=None, shapes=None):
     """Return the message of a pass, or refuse; see `check_module`."""
     module = _make(answer)
     _require_shapes(module)
-    with _restored(module):
-        if formula == TWO_LAYERS:
-            return _judge_two_layers(module)
-        return _judge_formula(module, formula, start, shapes)
+    put_back_at_the_end(_undo_changes(module))
+    if formula == TWO_LAYERS:
+        return _judge_two_layers(module)
+    return _judge_formula(module, formula, start, shapes)
 
 
 def _make(answer):
@@ -291,9 +291,8 @@ def _tensors(module, register):
     return found
 
 
-@contextlib.contextmanager
-def _restored(module):
-    """Put back everything that the checks change in a module and in the modules inside it."""
+def _undo_changes(module):
+    """Return a step that takes back all changes in a module and in the modules inside it."""
     parts = [(part, dict(vars(part)), {name: dict(vars(part)[name]) for name in REGISTERS})
              for _, part in modules_inside(module)]
     buffers = [(tensor, tensor.detach().clone())
@@ -301,9 +300,8 @@ def _restored(module):
     tensors = [(tensor, tensor.data, tensor.requires_grad, tensor.grad)
                for tensor in (*_tensors(module, "_parameters").values(),
                               *_tensors(module, "_buffers").values())]
-    try:
-        yield
-    finally:
+
+    def undo():
         for part, attributes, registers in parts:
             vars(part).clear()
             vars(part).update(attributes)
@@ -316,6 +314,8 @@ def _restored(module):
             tensor.grad = grad
         for tensor, values in buffers:
             tensor.data.copy_(values)
+
+    return undo
 
 
 # --- the learnable numbers ------------------------------------------------------------------
