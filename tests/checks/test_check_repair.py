@@ -1226,9 +1226,10 @@ def train_in_float16(x, y, start, rate, steps):
 
 
 def test_every_fault_has_a_broken_program_two_repairs_and_a_near_miss():
-    assert set(BROKEN) == set(FAULTS)
-    assert len(FAULTS) >= 14
-    for fault in FAULTS:
+    faults = {fault for fault in FAULTS if fault.startswith("13.")}
+    assert set(BROKEN) == faults
+    assert len(faults) >= 14
+    for fault in faults:
         assert sum(name == fault for name, _ in REPAIRED) >= 2, fault
         assert any(name == fault for name, *_ in MISSED), fault
 
