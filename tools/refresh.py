@@ -135,7 +135,6 @@ def execute(notebook, path):
         timeout=CELL_TIMEOUT,
         record_timing=False,
         coalesce_streams=True,
-        store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: started.append(cell_index),
     )

@@ -13,7 +13,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 # Notebooks with numbers that nothing holds yet. To be empty, then to go.
 NOT_BOUND_YET = {
     guard.COURSE[10],
-    guard.COURSE[12],
 }
 
 # Numbers that a text may say although the notebook does not hold them, with the reason.
