@@ -271,7 +271,8 @@ class Lab {
     /** A labelled list of choices. A value that is not in the list joins it. */
     select(label, choices, read, write) {
         const text = value => JSON.stringify(value);
-        const list = element("select", { change: () => write(JSON.parse(list.value)) },
+        const list = element("select", { "aria-label": label,
+            change: () => write(JSON.parse(list.value)) },
             ...choices.map(([value, name]) => element("option", { value: text(value) }, name)));
         this.controls.push(() => {
             const value = text(read());
@@ -295,6 +296,7 @@ class Lab {
     number(name, label, least, most, step, hint) {
         const highest = () => (name === "warmup" ? this.model.get("steps") : most);
         const field = element("input", { type: "number", min: least, max: most, step, title: hint,
+            "aria-label": label,
             change: () => {
                 const value = Number(field.value);
                 const fits = field.value !== "" && value >= least && value <= highest() &&

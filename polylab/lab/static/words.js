@@ -78,7 +78,7 @@ export function rateIn(text) {
 
 /** Return a whole number with commas. @param {number} value */
 export function count(value) {
-    return Math.round(value).toLocaleString("en-GB");
+    return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** Return a positive number with few digits: 0.0123, 8.817, 215,794, 3.4e37. @param {number} value
