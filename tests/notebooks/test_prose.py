@@ -16,7 +16,11 @@ NOT_BOUND_YET = {
 }
 
 # Numbers that a text may say although the notebook does not hold them, with the reason.
-EXCEPTIONS = {}
+EXCEPTIONS = {
+    "04_move_to_torch": dict.fromkeys(
+        ("0.24", "0.08", "0.31"), "milliseconds on a machine with a GPU; no output can hold them"
+    ),
+}
 
 
 @pytest.mark.parametrize(
