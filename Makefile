@@ -7,6 +7,8 @@
 #     make versions  run every test with the lowest and the newest version of everything
 #     make bench     print the benchmark table
 #     make student   write build/student/, the course without its answers
+#     make class     start a server for a class (as root; see site/class.md)
+#     make class-test  hold a class of thirty on this machine (as root)
 #     make refresh   run all notebooks again and store their outputs
 #
 # PYTHON=python3.12 chooses the Python that .venv is made with.
@@ -17,13 +19,13 @@ python := .venv/bin/python
 # Jupyter refuses to run as root unless it is told that this is meant.
 as_root := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab app test site versions bench student refresh setup-lab setup-app setup-test
+.PHONY: help lab app test site versions bench student class class-test refresh setup-lab setup-app setup-class setup-test
 
 help:
 	@sed -n 's/^#     //p' Makefile
 
 # tools/setup.sh knows by itself whether there is anything to do.
-setup-lab setup-app setup-test:
+setup-lab setup-app setup-class setup-test:
 	@sh tools/setup.sh $(@:setup-%=%)
 
 lab: setup-lab
@@ -49,6 +51,12 @@ bench: setup-test
 
 student: setup-test
 	$(python) tools/student.py $(OPTIONS)
+
+class: setup-class
+	$(python) -m jupyterhub --config=class/jupyterhub_config.py $(OPTIONS)
+
+class-test: setup-test
+	$(python) tools/class_test.py $(OPTIONS)
 
 refresh: setup-test
 	$(python) tools/refresh.py $(OPTIONS)

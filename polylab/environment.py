@@ -33,6 +33,8 @@ NEEDED = (
 )
 OPTIONAL = (
     ("voila", ">=0.5.8,<0.6", "make app"),
+    ("jupyterhub", ">=5.3,<7", "make class"),
+    ("jupyterhub-idle-culler", ">=1.4,<3", "make class"),
     ("nbgrader", ">=0.9.6,<0.10", "handing out and grading the notebooks in a class"),
 )
 

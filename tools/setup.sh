@@ -1,9 +1,10 @@
 #!/bin/sh
 # Make .venv when it is missing, and install the course in it:
 #
-#     sh tools/setup.sh lab|app|test
+#     sh tools/setup.sh lab|app|class|test
 #
-# `lab` installs what a learner needs, `app` adds Voilà, `test` adds everything.
+# `lab` installs what a learner needs, `app` adds Voilà, `class` what a server for a class
+# needs, `test` adds everything.
 # PYTHON=... chooses the Python that .venv is made with.
 #
 # .venv/ready-lab (ready-app, ready-test) holds the checksum of the lists that were installed
@@ -194,8 +195,9 @@ quiet_lab() {  # else JupyterLab asks every learner, at the first start, whether
 case $goal in
     lab) includes="lab" ;;
     app) includes="lab app" ;;
-    test) includes="lab app test" ;;
-    *) echo "usage: sh tools/setup.sh lab|app|test" >&2; exit 2 ;;
+    class) includes="lab class" ;;
+    test) includes="lab app class test" ;;
+    *) echo "usage: sh tools/setup.sh lab|app|class|test" >&2; exit 2 ;;
 esac
 
 ready "$goal" && exit 0
