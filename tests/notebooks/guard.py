@@ -39,10 +39,6 @@ COURSE = (
     "16_measure_the_curvature_of_a_network",
 )
 PRACTICE = COURSE[13:15]
-# Notebooks whose promises are not folded yet; see RULES_FOR_FOLDED. To be empty, then to go.
-NOT_FOLDED_YET = {
-    COURSE[10],
-}
 
 TAGS = {
     "exercise", "check", "question", "answers", "solution", "promise",
@@ -919,6 +915,12 @@ RULES_FOR_ALL = (
     figures_are_read,
     promises_are_folded,
     promises_keep_to_themselves,
+    figures_have_a_promise,
+    checks_are_few,
+    lines_fit_a_page,
+    figures_come_without_a_value,
+    no_line_is_black,
+    nothing_is_discarded_in_vain,
     code_is_python,
     cells_are_short,
     no_trailing_semicolon,
@@ -947,17 +949,8 @@ RULES_FOR_LESSONS = (
     exercises_ship_unattempted,
     exercises_are_answered,
 )
-RULES_FOR_FOLDED = (
-    figures_have_a_promise,
-    checks_are_few,
-    lines_fit_a_page,
-    figures_come_without_a_value,
-    no_line_is_black,
-    nothing_is_discarded_in_vain,
-)
 
 
 def rules_for(name):
     """Return the rules that hold for the notebook of this name."""
-    rules = RULES_FOR_ALL if name in PRACTICE else RULES_FOR_ALL + RULES_FOR_LESSONS
-    return rules if name in NOT_FOLDED_YET else rules + RULES_FOR_FOLDED
+    return RULES_FOR_ALL if name in PRACTICE else RULES_FOR_ALL + RULES_FOR_LESSONS

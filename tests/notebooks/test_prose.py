@@ -10,11 +10,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 
-# Notebooks with numbers that nothing holds yet. To be empty, then to go.
-NOT_BOUND_YET = {
-    guard.COURSE[10],
-}
-
 # Numbers that a text may say although the notebook does not hold them, with the reason.
 EXCEPTIONS = {
     "04_move_to_torch": dict.fromkeys(
@@ -23,9 +18,7 @@ EXCEPTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in NOTEBOOKS if p.stem not in NOT_BOUND_YET], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_numbers_of_the_prose_are_those_of_the_notebook(path):
     findings = prose.unbound(prose.read(path), EXCEPTIONS.get(path.stem, ()))
     assert not findings, f"{path.name}:\n" + "\n".join(findings)
