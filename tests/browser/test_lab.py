@@ -6,11 +6,13 @@ the page says is compared with that run.
 
 import re
 
+import numpy
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live import wait_for
 from playwright.sync_api import expect
 
+from polylab.descent import ENDS
 from polylab.lab import LearningRateLab, modules
 from polylab.lab.learning_rate import CHALLENGES
 
@@ -199,6 +201,16 @@ def test_rate_slider_by_keys_by_pointer_and_as_it_is_spoken(lab):
     run = python_run(lab)
     assert run.end == "gone"
     says(lab, run)
+
+
+def test_each_answer_holds_on_a_good_part_of_the_slider(lab):
+    slider = lab.get_by_role("slider", name="Learning rate", exact=True)
+    low, high = (float(slider.get_attribute(name)) for name in ("min", "max"))
+    run = python_run(lab)
+    runs = run.problem.descend(run.start, numpy.logspace(low, high, 1000), run.steps)
+    assert 0.15 < runs.swings.mean() < 0.85
+    for end in ENDS:
+        assert (runs.end == end).mean() > 0.15
 
 
 def test_the_sweep_chooses_a_rate_by_click_drag_and_key(lab):

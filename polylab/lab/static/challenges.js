@@ -8,8 +8,9 @@ import { count, lateLoss, lossText, rateText } from "./words.js";
  * @typedef {import("./descent.js").Facts} Facts
  * @typedef {import("./descent.js").Run} Run
  *
- * What was seen since the challenge was chosen: rates of runs that kept to its rules.
- * @typedef {{rate: number, gone: boolean}[]} Seen
+ * What was seen since the challenge was chosen: rates of runs that kept to its rules, and whether
+ * each was gone.
+ * @typedef {Map<number, boolean>} Seen
  *
  * @typedef {object} Challenge
  * @property {string} goal
@@ -45,8 +46,9 @@ export const CHALLENGES = {
         free: ["rate", "steps"],
         hidesLimit: true,
         judge(_facts, _settings, _run, seen) {
-            const below = Math.max(0, ...seen.filter(run => !run.gone).map(run => run.rate));
-            const above = Math.min(Infinity, ...seen.filter(run => run.gone).map(run => run.rate));
+            const rates = gone => [...seen].filter(it => it[1] === gone).map(([rate]) => rate);
+            const below = Math.max(0, ...rates(false));
+            const above = Math.min(Infinity, ...rates(true));
             if (above === Infinity) return no("No run is gone yet: raise the rate.");
             if (below === 0) return no("Every run is gone so far: lower the rate.");
             const between = `between ${rateText(below, 7)} and ${rateText(above, 7)}`;
@@ -105,7 +107,7 @@ const no = sentence => ({ reached: false, sentence });
 /**
  * Judge an attempt.
  * @param {string} name @param {Facts} facts @param {Settings} settings @param {Run} run
- * @param {Seen} seen
+ * @param {Seen} seen takes up this run, if it kept to the rules
  */
 export function judge(name, facts, settings, run, seen) {
     const challenge = CHALLENGES[name];
@@ -114,11 +116,13 @@ export function judge(name, facts, settings, run, seen) {
         return no(`This challenge keeps ${strayed.map(([key, value]) =>
             `${key} at ${value}`).join(", ")}.`);
     }
+    seen.set(settings.rate, run.end === "gone");
     return challenge.judge(facts, settings, run, seen);
 }
 
-/** @param {Challenge} challenge @param {Settings} settings */
-export function strayedFrom({ begin, free }, settings) {
+/** The rules of a challenge that these settings break. @param {Challenge} challenge
+ * @param {Settings} settings */
+function strayedFrom({ begin, free }, settings) {
     return Object.entries({ ...PLAIN, ...begin }).filter(([key, value]) =>
         !free.includes(key) && settings[key] !== value &&
         !(key === "momentum" && settings.optimiser !== "momentum") &&
@@ -132,7 +136,7 @@ let fewest;
  * The fewest steps in which plain descent comes within 1 %, over all constant rates.
  * @param {Facts} facts
  */
-export function fewestPlainSteps(facts) {
+function fewestPlainSteps(facts) {
     if (fewest === undefined) {
         const problem = problemOf(facts, PLAIN);
         const limit = limitOf(problem, PLAIN);

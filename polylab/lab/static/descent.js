@@ -69,7 +69,7 @@ export const TARGETS = {
 };
 
 /** The points on [-π, π], as numpy.linspace gives them. @param {number} count */
-export function angles(count) {
+function angles(count) {
     const gap = (2 * Math.PI) / (count - 1);
     const x = Float64Array.from({ length: count }, (_, i) => i * gap - Math.PI);
     x[count - 1] = Math.PI;
@@ -104,7 +104,7 @@ export function startOf(facts, settings) {
 }
 
 /** @param {ArrayLike<number>} matrix @param {ArrayLike<number>} vector */
-export function times(matrix, vector) {
+function times(matrix, vector) {
     const product = new Float64Array(K);
     for (let i = 0; i < K; i++) {
         for (let j = 0; j < K; j++) product[i] += matrix[K * i + j] * vector[j];
@@ -113,7 +113,7 @@ export function times(matrix, vector) {
 }
 
 /** @param {Problem} problem @param {ArrayLike<number>} powers  coefficients of 1, x, x², x³ */
-export function offsetOf(problem, powers) {
+function offsetOf(problem, powers) {
     return times(problem.fromPowers, powers).map((value, i) => value - problem.optimum[i]);
 }
 
@@ -133,11 +133,6 @@ function lossAt(problem, offset, amplitudes) {
         loss += (eigenvalues[mode] / 2) * z * z;
     }
     return loss;
-}
-
-/** The loss at coefficients of 1, x, x², x³. @param {Problem} problem @param {number[]} powers */
-export function lossOf(problem, powers) {
-    return lossAt(problem, offsetOf(problem, powers), new Float64Array(K));
 }
 
 /**

@@ -5,9 +5,11 @@
  * The page computes and draws; the kernel, if there is one, only keeps the state.
  */
 
+import { fragmentOf, stateIn } from "./address.js";
 import { CHALLENGES, judge, PLAIN } from "./challenges.js";
+import { Choice, copyButton, drag, NumberField, RateControl } from "./controls.js";
 import {
-    descend, ENDS, offsetOf, OPTIMISERS, powersOf, problemOf, startOf, TARGETS,
+    descend, ENDS, OPTIMISERS, powersOf, problemOf, startOf, TARGETS,
 } from "./descent.js";
 import { dress, element, furnish, svg } from "./dom.js";
 import { Chart } from "./draw.js";
@@ -18,14 +20,13 @@ import {
 } from "./views.js";
 import {
     BASIS_NAMES, count, END_MEANINGS, explain, lossText, nameOf, OPTIMISER_NAMES, pythonOf,
-    QUESTIONS, rateIn, rateText, REDUCTION_NAMES, SCHEDULE_NAMES, spoken, START_NAMES,
+    QUESTIONS, rateText, REDUCTION_NAMES, SCHEDULE_NAMES, spoken, START_NAMES,
 } from "./words.js";
 
 /** @typedef {import("./descent.js").Settings} Settings */
 
 const K = 4;
 const KEPT = 5; // runs beside the present one; the oldest goes first
-const NOTCH = 0.004; // decades between two positions of the slider, 0.93 %
 const STEPS = [10, 24, 100, 200, 500, 1000, 2000, 5000, 10_000];
 const BATCHES = [1, 4, 16, 64, 256, 1000];
 const WATCHED = 50; // steps that Play shows one by one
@@ -51,16 +52,17 @@ class Lab {
         this.facts = FACTS;
         this.alone = alone;
         this.playing = 0;
+        this.notice = "";
         this.modes = [0, K - 1];
         this.measure = "loss";
         this.runs = new Map();
-        this.seen = [];
+        this.seen = new Map();
         this.controls = [];
         this.sweep = new Sweep(() => this.drawSweep());
         if (alone) this.readAddress();
         this.build(el);
         this.later = () => { this.waiting ||= requestAnimationFrame(() => this.show()); };
-        this.opened = () => { this.seen = []; };
+        this.opened = () => this.seen.clear();
         model.on("change:challenge", this.opened);
         model.on("change", this.later);
         this.show();
@@ -121,7 +123,8 @@ class Lab {
         if (!prediction.includes(null)) {
             const { swings, end } = this.runOf(this.settings);
             const [right, made] = this.model.get("score");
-            changes.score = [right + (prediction[0] === swings) + (prediction[1] === end), made + 2];
+            const good = (prediction[0] === swings) + (prediction[1] === end);
+            changes.score = [right + good, made + 2];
         }
         this.set(changes);
     }
@@ -134,7 +137,6 @@ class Lab {
 
     /** @param {string | null} name */
     choose(name) {
-        this.seen = [];
         this.set({ challenge: name, ...(name ? { ...PLAIN, ...CHALLENGES[name].begin } : {}) });
     }
 
@@ -176,151 +178,113 @@ class Lab {
     // The page.
 
     build(el) {
-        const { facts } = this;
-        const points = facts.points;
-        const title = (text, ...more) => element("figcaption", {}, element("b", {}, text), ...more);
-        const figure = (name, label, ...caption) => {
-            const chart = new Chart(label, 0.68);
-            this.charts = { ...this.charts, [name]: chart };
-            return element("figure", { class: `pl-${name}` }, title(label, ...caption), chart.root);
-        };
-        this.rate = new RateControl(rate => this.set({ rate }));
+        this.rate = new RateControl(PLAIN.rate, rate => this.set({ rate }));
         this.words = element("p", { class: "pl-words" });
         this.aloud = element("p", { class: "pl-aloud", role: "status" });
         this.goal = element("p", { class: "pl-goal" });
         this.verdict = element("p", { class: "pl-verdict" });
         this.table = element("div", { class: "pl-kept" });
+        furnish(el, "pl-lab");
+        el.replaceChildren(element("div", { class: "pl-bench" },
+            this.rate.root, this.buildQuestions(), this.buildChoices(), this.buildPictures(),
+            element("div", { class: "pl-more" },
+                this.add(new Choice("Challenge", [[null, "none"],
+                    ...Object.keys(CHALLENGES).map(name => [name, name])],
+                () => this.model.get("challenge"), name => this.choose(name))),
+                element("div", {}, this.goal, this.verdict),
+                element("div", { class: "pl-row" },
+                    ...this.alone ? [copyButton("Copy link", () => this.address)] : [],
+                    copyButton("Copy Python",
+                        () => pythonOf(this.settings, this.facts.points)),
+                    element("button", { type: "button", click: () => this.reset() }, "Reset")))));
+        this.addHandles();
+    }
+
+    /** Take a control into the lab, which shows its value at each change. */
+    add(control) {
+        this.controls.push(control);
+        return control.root;
+    }
+
+    buildQuestions() {
         this.buttons = [
             [[true, "Yes"], [false, "No"]],
             ENDS.map(end => [end, end]),
         ].map((answers, place) => answers.map(([value, text]) => [value, element("button", {
             type: "button", title: END_MEANINGS[value] ?? false,
             click: () => this.predict(place, value) }, text)]));
-        const questions = Object.values(QUESTIONS).map((question, place) =>
-            element("fieldset", {}, element("legend", {}, question),
-                ...this.buttons[place].map(([, button]) => button)));
         this.first = element("input", { type: "checkbox",
             change: () => this.set({ predict_first: this.first.checked }) });
         this.score = element("span", { class: "pl-score" });
+        return element("div", { class: "pl-ask" },
+            element("label", { class: "pl-check" }, this.first, " Predict first"), this.score,
+            ...Object.values(QUESTIONS).map((question, place) =>
+                element("fieldset", {}, element("legend", {}, question),
+                    ...this.buttons[place].map(([, button]) => button))),
+            this.words, this.aloud);
+    }
+
+    /** What is trained, and how. */
+    buildChoices() {
+        const { points } = this.facts;
+        const among = (name, label, choices) => this.add(new Choice(label, choices,
+            () => this.model.get(name), value => this.set({ [name]: value })));
+        const number = (name, label, options) => this.add(new NumberField(label, options,
+            () => this.model.get(name), value => this.set({ [name]: value })));
+        const inBatches = () => this.model.get("batch") < points || this.model.get("replacement");
+        return element("details", { class: "pl-choices-of-run", open: innerWidth > 700 },
+            element("summary", {}, "Method and problem"),
+            element("div", {},
+                among("optimiser", "Optimiser", Object.entries(OPTIMISER_NAMES)),
+                number("momentum", "Momentum", { most: () => 0.99, step: 0.01,
+                    used: () => this.model.get("optimiser") === "momentum" }),
+                among("basis", "Basis", Object.entries(BASIS_NAMES)),
+                among("target", "Target", Object.keys(TARGETS).map(name => [name, name])),
+                among("reduction", "Loss", Object.entries(REDUCTION_NAMES)),
+                among("steps", "Steps", STEPS.map(steps => [steps, count(steps)])),
+                among("start", "Start", Object.entries(START_NAMES)),
+                number("seed", "Seed", { most: () => 9999, step: 1,
+                    used: () => this.model.get("start") === "random" || inBatches() }),
+                among("batch", "Batch", [[points, `all ${count(points)} points`],
+                    ...BATCHES.map(size => [size, `${count(size)} point${size > 1 ? "s" : ""}`])]),
+                among("replacement", "Drawn",
+                    [[false, "shuffled, dealt out"], [true, "with replacement"]]),
+                among("schedule", "Schedule", Object.entries(SCHEDULE_NAMES)),
+                number("warmup", "Warm-up", { most: () => this.model.get("steps"), step: 1,
+                    used: () => true })));
+    }
+
+    /** The pictures, and what moves through them. */
+    buildPictures() {
         this.playButton = element("button", { type: "button", click: () => this.play() });
         this.stepRange = element("input", { type: "range", min: 0, "aria-label": "Step shown",
             input: () => this.set({ step: Number(this.stepRange.value) }) });
         this.stepText = element("output", {});
         this.keepButton = element("button", { type: "button", click: () => this.keep() },
             "Keep this run");
-        const mode = place => this.select(`${place ? "up" : "across"}`,
-            problemOf(facts, this.settings).eigenvalues.map((_, i) =>
-                [i, ["slowest", "second", "third", "fastest"][i]]),
-            () => this.modes[place], value => { this.modes[place] = value; this.later(); });
-        const copy = (text, what) => element("button", { type: "button", click: event =>
-            this.copy(/** @type {HTMLElement} */ (event.currentTarget), what()) }, text);
-        const entries = (names, keys = Object.keys(names)) => keys.map(key => [key, names[key]]);
-
-        furnish(el, "pl-lab");
-        el.replaceChildren(element("div", { class: "pl-bench" },
-            this.rate.root,
-            element("div", { class: "pl-ask" },
-                element("label", { class: "pl-check" }, this.first, " Predict first"), this.score,
-                ...questions, this.words, this.aloud),
-            element("details", { class: "pl-choices-of-run", open: innerWidth > 700 },
-                element("summary", {}, "Method and problem"), element("div", {},
-                this.trait("optimiser", "Optimiser", entries(OPTIMISER_NAMES, OPTIMISERS)),
-                this.number("momentum", "Momentum", 0, 0.99, 0.01, "for momentum only"),
-                this.trait("basis", "Basis", entries(BASIS_NAMES)),
-                this.trait("target", "Target", Object.keys(TARGETS).map(key => [key, key])),
-                this.trait("reduction", "Loss", entries(REDUCTION_NAMES)),
-                this.trait("steps", "Steps", STEPS.map(steps => [steps, count(steps)])),
-                this.trait("start", "Start", entries(START_NAMES)),
-                this.number("seed", "Seed", 0, 9999, 1, "of a random start and of batches"),
-                this.trait("batch", "Batch", [[points, `all ${count(points)} points`],
-                    ...BATCHES.map(size => [size, `${count(size)} point${size > 1 ? "s" : ""}`])]),
-                this.trait("replacement", "Drawn", [[false, "shuffled, dealt out"],
-                    [true, "with replacement"]]),
-                this.trait("schedule", "Schedule", entries(SCHEDULE_NAMES)),
-                this.number("warmup", "Warm-up", 0, 20_000, 1, "steps in which the rate rises"))),
-            this.sights(figure, mode),
-            element("div", { class: "pl-more" },
-                this.select("Challenge", [[null, "none"],
-                    ...Object.keys(CHALLENGES).map(name => [name, name])],
-                () => this.model.get("challenge"), name => this.choose(name)),
-                element("div", { class: "pl-challenge" }, this.goal, this.verdict),
-                element("div", { class: "pl-row" },
-                    ...this.alone ? [copy("Copy link", () => this.address())] : [],
-                    copy("Copy Python", () => pythonOf(this.settings, points)),
-                    element("button", { type: "button", click: () => this.reset() }, "Reset")))));
-        this.addHandles();
-    }
-
-    /** The pictures, and what moves through them. */
-    sights(figure, mode) {
+        this.charts = {};
+        const figure = (name, label, ...controls) => {
+            this.charts[name] = new Chart(label, 0.68);
+            return element("figure", { class: `pl-${name}` },
+                element("figcaption", {}, element("b", {}, label), ...controls),
+                this.charts[name].root);
+        };
+        const mode = (place, label) => this.add(new Choice(label,
+            ["slowest", "second", "third", "fastest"].map((name, i) => [i, name]),
+            () => this.modes[place], value => { this.modes[place] = value; this.later(); }));
         return element("div", { class: "pl-sight" },
             element("div", { class: "pl-row pl-play" }, this.playButton, this.stepRange,
                 this.stepText, this.keepButton),
             element("div", { class: "pl-pictures" },
                 figure("fit", "Data and fit"),
                 figure("loss", "Loss against step"),
-                figure("bowl", "The bowl", mode(0), mode(1)),
-                figure("sweep", "The sweep: every rate", this.select("shows",
+                figure("bowl", "The bowl", mode(0, "across"), mode(1, "up")),
+                figure("sweep", "The sweep: every rate", this.add(new Choice("shows",
                     [["loss", "last loss"], ["steps", "steps to 1 %"]], () => this.measure,
-                    value => { this.measure = value; this.later(); })),
+                    value => { this.measure = value; this.later(); }))),
                 figure("factor", "Each mode, times this per step"),
                 figure("swing", "The swing: the fastest mode")),
             this.table);
-    }
-
-    /** A labelled list of choices. A value that is not in the list joins it. */
-    select(label, choices, read, write) {
-        const text = value => JSON.stringify(value);
-        const list = element("select", { "aria-label": label,
-            change: () => write(JSON.parse(list.value)) },
-            ...choices.map(([value, name]) => element("option", { value: text(value) }, name)));
-        this.controls.push(() => {
-            const value = text(read());
-            if (![...list.options].some(option => option.value === value)) {
-                const own = Array.isArray(read()) ? "your own" : typeof read() === "number"
-                    ? count(read()) : String(read());
-                list.append(element("option", { value }, own));
-            }
-            list.value = value;
-        });
-        return element("label", {}, element("span", {}, label), list);
-    }
-
-    /** @param {keyof Settings} name */
-    trait(name, label, choices) {
-        return this.select(label, choices, () => this.model.get(name),
-            value => this.set({ [name]: value }));
-    }
-
-    /** @param {keyof Settings} name */
-    number(name, label, least, most, step, hint) {
-        const highest = () => (name === "warmup" ? this.model.get("steps") : most);
-        const field = element("input", { type: "number", min: least, max: most, step, title: hint,
-            "aria-label": label,
-            change: () => {
-                const value = Number(field.value);
-                const fits = field.value !== "" && value >= least && value <= highest() &&
-                    (step < 1 || Number.isInteger(value));
-                dress(field, { "aria-invalid": !fits && "true" });
-                refusal.hidden = fits;
-                refusal.textContent = fits ? "" : `${label} must be ${step < 1 ? "a" : "a whole"} ` +
-                    `number from ${least} to ${count(highest()) === "1" ? most : count(highest())}.`;
-                if (fits) this.set({ [name]: value });
-            } });
-        const refusal = element("span", { class: "pl-refusal", role: "alert", hidden: true });
-        let shown;
-        this.controls.push(() => {
-            const value = this.model.get(name);
-            field.disabled = { momentum: this.model.get("optimiser") !== "momentum",
-                seed: this.model.get("start") !== "random" && !this.inBatches }[name] ?? false;
-            if (value !== shown) field.value = String(value);
-            shown = value;
-        });
-        return element("label", {}, element("span", {}, label), field, refusal);
-    }
-
-    get inBatches() {
-        return this.model.get("batch") < this.facts.points || this.model.get("replacement");
     }
 
     /** What can be taken hold of in the pictures: the start in the bowl, the rate in the sweep. */
@@ -364,8 +328,8 @@ class Lab {
         const problem = problemOf(this.facts, settings);
         const amplitudes = this.runOf(settings).amplitudes.slice(0, K);
         this.modes.forEach((mode, i) => { amplitudes[mode] = at[i]; });
-        const offset = Float64Array.from({ length: K }, (_, i) => amplitudes.reduce((sum, z, mode) =>
-            sum + problem.eigenvectors[K * i + mode] * z, 0));
+        const offset = Float64Array.from({ length: K }, (_, i) => amplitudes.reduce(
+            (sum, z, mode) => sum + problem.eigenvectors[K * i + mode] * z, 0));
         this.set({ start: [...powersOf(problem, offset)].map(value =>
             Math.min(Math.max(Number(value.toFixed(4)), -1000), 1000) + 0) });
     }
@@ -401,10 +365,9 @@ class Lab {
         this.sight = { problem, settings, run, hidden, tellsLimit, span: this.span,
             step: Math.min(model.get("step"), settings.steps),
             kept: model.get("kept").map(its => [its, this.runOf(its)]) };
-        if (!hidden) this.seen.push({ rate: settings.rate, gone: run.end === "gone" });
 
         this.rate.show(settings.rate, this.span);
-        this.controls.forEach(control => control());
+        this.controls.forEach(control => control.show());
         this.showQuestions(hidden, run);
         this.showWords(problem, settings, run, hidden, tellsLimit, name);
         this.showPlay(hidden, settings);
@@ -459,7 +422,7 @@ class Lab {
         const said = hidden ? `Predict what ${count(settings.steps)} steps at rate ` +
             `${rateText(settings.rate)} do: answer both questions.`
             : verdict + explain(problem, settings, run, tellsLimit);
-        this.words.textContent = said + (this.notice ? ` ${this.notice}` : "");
+        this.words.textContent = said + this.notice;
         this.goal.textContent = name ? CHALLENGES[name].goal : "";
         this.verdict.hidden = !name || hidden;
         let judged = "";
@@ -515,164 +478,28 @@ class Lab {
 
     // Links.
 
-    address() {
-        const parts = new URLSearchParams();
-        for (const [name, value] of Object.entries(this.settings)) {
-            if (JSON.stringify(value) !== JSON.stringify(PLAIN[name])) {
-                parts.set(name, typeof value === "string" ? value : JSON.stringify(value));
-            }
-        }
-        if (this.model.get("challenge")) parts.set("challenge", this.model.get("challenge"));
-        if (!this.model.get("predict_first")) parts.set("predict", "no");
+    get address() {
         const { origin, pathname, search } = location;
-        return `${origin === "null" ? "file://" : origin}${pathname}${search}#${parts}`;
+        const fragment = fragmentOf({ ...this.settings, challenge: this.model.get("challenge"),
+            predict_first: this.model.get("predict_first") });
+        return `${origin === "null" ? "file://" : origin}${pathname}${search}#${fragment}`;
     }
 
     writeAddress() {
         clearTimeout(this.addressing);
         this.addressing = setTimeout(() => {
-            const wanted = this.address();
-            if (wanted !== location.href) history.replaceState(null, "", wanted);
-        }, 400);
+            if (this.address !== location.href) history.replaceState(null, "", this.address);
+        }, CALM);
     }
 
     readAddress() {
-        const parts = new URLSearchParams(location.hash.slice(1));
-        const strange = [];
-        for (const [name, text] of parts) {
-            if (name === "challenge" && text in CHALLENGES) this.model.set(name, text);
-            else if (name === "predict") this.model.set("predict_first", text !== "no");
-            else {
-                const value = settingIn(name, text);
-                if (value === undefined) strange.push(`${name}=${text}`);
-                else this.model.set(name, value);
-            }
-        }
+        const { state, strange } = stateIn(location.hash.slice(1));
+        Object.entries(state).forEach(([name, value]) => this.model.set(name, value));
         this.model.set("warmup", Math.min(this.model.get("warmup"), this.model.get("steps")));
         this.model.set("step", this.model.get("steps"));
         this.notice = strange.length
-            ? `(Not understood in the address: ${strange.join(", ")}.)` : "";
+            ? ` (Not understood in the address: ${strange.join(", ")}.)` : "";
     }
-
-    /** @param {HTMLElement} button @param {string} text */
-    async copy(button, text) {
-        const label = button.textContent;
-        try {
-            await navigator.clipboard.writeText(text);
-        } catch {
-            // Without https there is no clipboard to write to, but a selection can be copied.
-            const area = element("textarea", {}, text);
-            button.after(area);
-            area.select();
-            document.execCommand("copy");
-            area.remove();
-            button.focus();
-        }
-        button.textContent = "Copied";
-        setTimeout(() => { button.textContent = label; }, 1500);
-    }
-}
-
-/** The learning rate: a slider, and a field that understands what people type. */
-class RateControl {
-    /** @param {(rate: number) => void} write */
-    constructor(write) {
-        this.write = write;
-        this.value = PLAIN.rate;
-        this.range = element("input", { type: "range", step: NOTCH, "aria-label": "Learning rate",
-            input: () => this.write(Number((10 ** Number(this.range.value)).toPrecision(4))) });
-        this.field = element("input", { type: "text", size: 9, autocomplete: "off",
-            inputmode: "text", spellcheck: "false", "aria-label": "Learning rate, as a number",
-            change: () => this.type() });
-        this.refusal = element("span", { class: "pl-refusal", role: "alert", hidden: true });
-        this.root = element("div", { class: "pl-rate" },
-            element("b", { "aria-hidden": "true" }, "Learning rate"), this.range, this.field,
-            this.refusal);
-    }
-
-    type() {
-        const read = rateIn(this.field.value);
-        const refusal = "refusal" in read ? read.refusal : "";
-        dress(this.field, { "aria-invalid": refusal !== "" && "true" });
-        this.refusal.hidden = refusal === "";
-        this.refusal.textContent = refusal;
-        if ("rate" in read) {
-            this.shown = NaN; // whatever was typed, the field says the rate in the usual way
-            this.write(read.rate);
-            this.show(this.value, this.span);
-        }
-    }
-
-    /** Move the rate by keys, as a slider does. @param {KeyboardEvent} event */
-    key(event) {
-        const notches = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 25,
-                          PageDown: -25 }[event.key];
-        if (!notches) return;
-        event.preventDefault();
-        this.write(Number((this.value * 10 ** (notches * NOTCH)).toPrecision(4)));
-    }
-
-    /** @param {number} rate @param {[number, number]} span */
-    show(rate, span) {
-        this.value = rate;
-        this.span = span;
-        const [low, high] = span.map(Math.log10);
-        dress(this.range, { min: low, max: high, "aria-valuetext": `rate ${spoken(rate)}` });
-        const place = Math.log10(rate);
-        if (Math.abs(Number(this.range.value) - place) > NOTCH / 2) this.range.value = String(place);
-        if (rate !== this.shown) {
-            this.field.value = rateText(rate, 7);
-            dress(this.field, { "aria-invalid": false });
-            this.refusal.hidden = true;
-        }
-        this.shown = rate;
-    }
-}
-
-/** Follow a pointer from where it is pressed. */
-function drag(target, move, end = () => {}) {
-    dress(target, {
-        pointerdown: event => {
-            if (event.button !== 0) return;
-            event.preventDefault();
-            target.setPointerCapture(event.pointerId);
-            target.focus?.();
-            move(event);
-        },
-        pointermove: event => { if (target.hasPointerCapture(event.pointerId)) move(event); },
-        pointerup: end,
-        pointercancel: end,
-    });
-}
-
-/** Return a setting written in an address, or undefined if it is none. */
-function settingIn(name, text) {
-    const whole = (least, most) => (/^\d+$/.test(text) && Number(text) >= least &&
-        Number(text) <= most ? Number(text) : undefined);
-    const among = names => (names.includes(text) ? text : undefined);
-    switch (name) {
-        case "rate": {
-            const read = rateIn(text);
-            return "rate" in read ? read.rate : undefined;
-        }
-        case "optimiser": return among(OPTIMISERS);
-        case "basis": return among(Object.keys(BASIS_NAMES));
-        case "target": return among(Object.keys(TARGETS));
-        case "reduction": return among(Object.keys(REDUCTION_NAMES));
-        case "schedule": return among(Object.keys(SCHEDULE_NAMES));
-        case "momentum": return Number(text) >= 0 && Number(text) <= 0.99 ? Number(text) : undefined;
-        case "steps": return whole(1, 20_000);
-        case "seed": return whole(0, 9999);
-        case "batch": return whole(1, 2000);
-        case "warmup": return whole(0, 20_000);
-        case "replacement": return { true: true, false: false }[text];
-        case "start": {
-            const numbers = text.replace(/[[\]\s]/g, "").split(",").map(Number);
-            const four = numbers.length === 4 && numbers.every(it => Math.abs(it) <= 1000);
-            return among(Object.keys(START_NAMES)) ?? (four ? numbers : undefined);
-        }
-    }
-    return undefined;
 }
 
 function same(one, other) {

@@ -31,7 +31,10 @@ const SWINGS = 30; // steps of the picture of the swing
 const STYLES = 5;
 
 /** The marks of a kept run or a mode: a colour and a line style of its own. @param {number} i */
-export const look = i => ({ colour: `series-${1 + (i % STYLES)}`, dash: `style-${1 + (i % STYLES)}` });
+export function look(i) {
+    const number = 1 + (i % STYLES);
+    return { colour: `series-${number}`, dash: `style-${number}` };
+}
 
 /** The rates that are interesting: what the slider spans. @param {Problem} problem
  * @param {Settings} settings @returns {[number, number]} */
@@ -107,7 +110,7 @@ export function lossScene({ problem, settings, run, hidden, step, kept }) {
         x: { from: 0, to, label: "step" },
         y,
         marks: [
-            { kind: "rule", y: floor, colour: "floor", dash: "style-1",
+            { kind: "rule", y: floor, colour: "floor", dash: "dashed",
               name: `floor ${sizeText(floor, 4)}` },
             ...kept.map(([its, one], i) => ({ kind: "curve", y: one.losses, ...look(i), width: 2,
                 name: nameOf(its) })),
@@ -236,7 +239,7 @@ export function sweepScene({ problem, settings, run, hidden, tellsLimit }, sweep
         x: { from: range[0], to: range[1], log: true, label: "learning rate" },
         y,
         marks: [
-            ...inSteps ? [] : [{ kind: "rule", y: floor, colour: "floor", dash: "style-1",
+            ...inSteps ? [] : [{ kind: "rule", y: floor, colour: "floor", dash: "dashed",
                 name: `floor ${sizeText(floor, 4)}` }],
             ...tellsLimit && !hidden ? [{ kind: "rule", x: limit, colour: "truth", dash: "style-3",
                 name: `2/λmax = ${rateText(limit)}` }] : [],
@@ -311,7 +314,7 @@ export function swingScene({ problem, settings, run, hidden }) {
         x: { from: 0, to: Math.max(1, Math.min(SWINGS, settings.steps)), label: "step" },
         y: { from: -reach, to: reach, label: "distance to the best" },
         marks: [
-            { kind: "rule", y: 0, colour: "floor", dash: "style-1", name: "lowest point" },
+            { kind: "rule", y: 0, colour: "floor", dash: "dashed", name: "lowest point" },
             { kind: "curve", y: line, colour: "fit", width: 2, name: modeName(problem, K - 1) },
             { kind: "points", y: line, colour: "fit", width: 6 },
             ...beyond ? [{ kind: "label", x: 1, y: 0.85 * reach,

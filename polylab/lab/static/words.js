@@ -119,7 +119,7 @@ export function nameOf(settings) {
  * @param {import("./descent.js").Problem} problem
  * @param {import("./descent.js").Run} run
  */
-export function endingOf(problem, run) {
+function endingOf(problem, run) {
     const last = run.losses[run.losses.length - 1];
     const above = last / problem.floor - 1;
     return Number.isFinite(last)
@@ -129,7 +129,7 @@ export function endingOf(problem, run) {
 }
 
 /** @param {import("./descent.js").Run} run */
-export function answersText(run) {
+function answersText(run) {
     const end = { "at the floor": "the run ends at the floor",
         "short of it": "the run ends short of the floor", gone: "the run is gone" }[run.end];
     return `${run.swings ? "Something swings" : "Nothing swings"}, and ${end}`;
@@ -177,8 +177,8 @@ function reason(problem, settings, run) {
     const [slow, fast] = [factors[0][0], factors[factors.length - 1][0]];
     const swing = fast > -1e-9 ? "" : ", which changes sign at every step" +
         (settings.batch === problem.points ? " while the loss only falls" : "");
-    return `${times}1 − ηλ is ${factorText(slow)} on the slowest mode and ${factorText(fast)} ` +
-        `on the fastest${swing}. ${bound}`;
+    return `${times}1 − ηλ is ${factorText(slow)} on the slowest mode and ` +
+        `${factorText(fast)} on the fastest${swing}. ${bound}`;
 }
 
 function noise(problem, settings, run) {
