@@ -551,7 +551,8 @@ class TestContinuousIntegration:
         for command in ("bash", "dirname", "env"):
             (commands / command).symlink_to(shutil.which(command))
         for command in present:
-            script = f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER class=$POLYLAB_CLASS"\n'
+            script = (f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER'
+                      ' class=$POLYLAB_CLASS"\n')
             (commands / command).write_text(script, encoding="utf-8")
             (commands / command).chmod(0o755)
         (commands / "id").write_text(f"#!{shutil.which('sh')}\necho 0\n", encoding="utf-8")
