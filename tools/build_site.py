@@ -74,7 +74,7 @@ def lay_out(folder):
         "{{wheel}}", f"{ADDRESS}files/{WHEEL}") for path in (ROOT / "site").glob("*.md")}
     texts["README.md"] = re.sub(r"\]\((?:notebooks|site)/", "](",
                                 (ROOT / "README.md").read_text(encoding="utf-8"))
-    texts["lab.html"] = LearningRateLab().stand_in()
+    texts["lab.html"] = LearningRateLab(predict_first=False).stand_in()
     texts["widgets/polylab.css"], texts["widgets/polylab.js"] = modules.style(), modules.script()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
