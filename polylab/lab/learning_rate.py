@@ -117,38 +117,9 @@ class LearningRateLab(Widget, module="lab"):
 
     # What may be set.
 
-    @traitlets.validate(*_CHOICES)
-    def _is_offered(self, proposal):
-        name, offered = proposal.trait.name, _CHOICES[proposal.trait.name]
-        if proposal.value not in offered:
-            raise traitlets.TraitError(f"{name} must be one of {', '.join(offered)}, "
-                                       f"got {proposal.value!r}")
-        return proposal.value
-
-    @traitlets.validate(*_RANGES)
-    def _is_in_range(self, proposal):
-        name, (least, most) = proposal.trait.name, _RANGES[proposal.trait.name]
-        if name in ("warmup", "step"):
-            most = self.steps
-        if not least <= proposal.value <= most:
-            raise traitlets.TraitError(f"{name} must lie between {least:g} and {most:g}, "
-                                       f"got {proposal.value:g}")
-        return proposal.value
-
-    @traitlets.validate("start")
-    def _is_a_start(self, proposal):
-        start = proposal.value
-        if isinstance(start, str) and (start in STARTS or start == "random"):
-            return start
-        if not isinstance(start, str):
-            try:
-                four = [float(value) for value in start]
-            except (TypeError, ValueError):
-                four = []
-            if len(four) == 4 and all(abs(value) <= 1000 for value in four):
-                return four
-        raise traitlets.TraitError(f"start must be one of {', '.join(STARTS)}, random, or four "
-                                   f"numbers between −1000 and 1000, got {start!r}")
+    @traitlets.validate(*_CHOICES, *_RANGES, "start")
+    def _can_be(self, proposal):
+        return _checked(proposal.trait.name, proposal.value, self.steps)
 
     @traitlets.validate("kept")
     def _are_runs(self, proposal):
@@ -156,6 +127,8 @@ class LearningRateLab(Widget, module="lab"):
             if set(run) != set(_SETTINGS):
                 raise traitlets.TraitError("kept must hold settings of runs, as lab.settings gives "
                                            f"them, got {run!r}")
+            for name, value in run.items():
+                _checked(name, value, run["steps"])
         return proposal.value
 
     # What follows from what. The page does the same when the change comes from there.
@@ -231,3 +204,24 @@ class LearningRateLab(Widget, module="lab"):
                 f"{html.escape(self.optimiser)}, rate {rate_text(self.rate)}, {self.steps:,} "
                 f"steps. {outcome}</p><p>The lab moves in JupyterLab, and on a page with "
                 "JavaScript.</p>")
+
+
+def _checked(name, value, steps):
+    """Return the value of a trait, or say what it must be."""
+    if name in _CHOICES and value not in _CHOICES[name]:
+        wanted = f"one of {', '.join(_CHOICES[name])}"
+    elif name in _RANGES:
+        least, most = _RANGES[name]
+        if name in ("warmup", "step"):
+            most = steps
+        if isinstance(value, int | float) and least <= value <= most:
+            return value
+        wanted = f"between {least:g} and {most:g}"
+    elif name == "start" and value not in (*STARTS, "random"):
+        if isinstance(value, list | tuple) and len(value) == 4 and all(
+                isinstance(one, int | float) and abs(one) <= 1000 for one in value):
+            return [float(one) for one in value]
+        wanted = f"one of {', '.join(STARTS)}, random, or four numbers between −1000 and 1000"
+    else:
+        return value
+    raise traitlets.TraitError(f"{name} must be {wanted}, got {value!r}")
