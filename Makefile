@@ -30,33 +30,33 @@ setup-lab setup-app setup-class setup-test:
 
 lab: setup-lab
 	@echo "JupyterLab opens in your browser. To end it, press Control-C twice here."
-	@$(python) -m jupyterlab notebooks --Application.log_level=WARN $(as_root) $(OPTIONS)
+	@"$(python)" -m jupyterlab notebooks --Application.log_level=WARN $(as_root) $(OPTIONS)
 
 # app/voila.json stops the kernel of a page two minutes after the page is closed.
 app: setup-app
 	@echo "The learning-rate lab opens in your browser. To end it, press Control-C here."
-	@cd app && ../$(python) -m voila learning_rate_lab.ipynb $(OPTIONS)
+	@cd app && "../$(python)" -m voila learning_rate_lab.ipynb $(OPTIONS)
 
 test: setup-test
-	$(python) tools/test.py $(OPTIONS)
+	"$(python)" tools/test.py $(OPTIONS)
 
 site: setup-test
-	$(python) tools/build_site.py $(OPTIONS)
+	"$(python)" tools/build_site.py $(OPTIONS)
 
 versions: setup-test
-	$(python) tools/versions.py lowest newest $(OPTIONS)
+	"$(python)" tools/versions.py lowest newest $(OPTIONS)
 
 bench: setup-test
-	$(python) -m benchmarks $(OPTIONS)
+	"$(python)" -m benchmarks $(OPTIONS)
 
 student: setup-test
-	$(python) tools/student.py $(OPTIONS)
+	"$(python)" tools/student.py $(OPTIONS)
 
 class: setup-class
-	$(python) -m jupyterhub --config=class/jupyterhub_config.py $(OPTIONS)
+	"$(python)" -m jupyterhub --config=class/jupyterhub_config.py $(OPTIONS)
 
 class-test: setup-test
-	$(python) tools/class_test.py $(OPTIONS)
+	"$(python)" tools/class_test.py $(OPTIONS)
 
 refresh: setup-test
-	$(python) tools/refresh.py $(OPTIONS)
+	"$(python)" tools/refresh.py $(OPTIONS)
