@@ -357,23 +357,13 @@ def ignored_outputs_have_a_reason(lesson):
     return found
 
 
-def figures_are_asserted(lesson):
-    """nbval does not compare pictures, so a number of each figure is asserted beside it."""
-    found = []
-    following = [cell for _, cell in lesson.code[1:]] + [None]
-    for (index, cell), after in zip(lesson.code, following, strict=True):
-        if has_figure(cell) and not any(has_assertion(c) for c in (cell, after) if c):
-            found.append(f"{at(index)} draws a figure; assert its numbers here or in the next.")
-    return found
-
-
 def figures_are_read(lesson):
-    """A sentence says what to notice; only the cell with the assertion may stand between."""
+    """A sentence says what to notice; only the promise may stand between."""
     found = []
     for index, cell in lesson.code:
         if has_figure(cell) and lesson.before_answers(index):
             after = [c for _, c in lesson.cells[index + 1 : index + 3]]
-            if after and after[0].cell_type == "code" and has_assertion(after[0]):
+            if after and "promise" in tags(after[0]):
                 after = after[1:]
             if not after or after[0].cell_type != "markdown" or after[0].source.startswith("#"):
                 found.append(f"{at(index)} draws a figure; say below it what to notice.")
@@ -911,7 +901,6 @@ RULES_FOR_ALL = (
     no_svg,
     errors_are_announced,
     ignored_outputs_have_a_reason,
-    figures_are_asserted,
     figures_are_read,
     promises_are_folded,
     promises_keep_to_themselves,

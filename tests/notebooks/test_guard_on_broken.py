@@ -267,12 +267,12 @@ FAULTS = [
     (
         "figure without an assert",
         write("proof", "loss"),
-        "figures_are_asserted figures_are_read promises_keep_to_themselves",
+        "promises_keep_to_themselves",
     ),
     (
         "assert that cannot fail",
         write("proof", "assert 1"),
-        "figures_are_asserted figures_are_read promises_keep_to_themselves",
+        "promises_keep_to_themselves",
     ),
     ("figure without a sentence", drop("read"), "figures_are_read"),
     ("sentence too far away", insert(code("new", "loss"), "read"), "figures_are_read"),
@@ -280,7 +280,7 @@ FAULTS = [
     (
         "figure without a promise",
         drop("proof"),
-        "figures_are_asserted figures_have_a_promise",
+        "figures_have_a_promise",
     ),
     (
         "promise of something else",
@@ -291,7 +291,7 @@ FAULTS = [
     (
         "promise not tagged",
         set_tags("proof"),
-        "figures_have_a_promise checks_are_few",
+        "figures_have_a_promise figures_are_read checks_are_few",
     ),
     ("promise prints", store("proof", printed("kept\n")), "promises_keep_to_themselves"),
     ("promise sets a name", edit("proof", "_all", "all_losses"), "promises_keep_to_themselves"),

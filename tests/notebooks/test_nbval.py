@@ -41,7 +41,7 @@ CELLS = [
     ("output removed", "print('8.8172')", [], {}, "failed", None),
     ("stripped", "print('8.8172')", [], {}, "passed", "counts_run_from_one"),
     ("semicolon added", "8.8172;", [], {}, "failed", "no_trailing_semicolon"),
-    ("picture replaced", PICTURE, [picture()], {}, "passed", "figures_are_asserted"),
+    ("picture replaced", PICTURE, [picture()], {}, "passed", "figures_have_a_promise"),
     ("error as announced", RAISE, [error("too long")], RAISES, "passed", None),
     ("error message edited", RAISE, [error("too short")], RAISES, "failed", None),
     ("nbval skipped", "# NBVAL_SKIP\nprint(1)", [printed("2\n")], {}, "skipped", "tags_are_known"),
