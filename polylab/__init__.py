@@ -35,4 +35,4 @@ start
 Importing ``polylab`` itself imports none of them.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

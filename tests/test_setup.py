@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import tomllib
 import urllib.error
@@ -147,6 +148,30 @@ class TestLists:
     def test_version_is_said_once(self):
         assert importlib.metadata.version("polylab") == PROJECT["version"]
         assert polylab.__version__ == PROJECT["version"]
+
+    def test_the_changelog_has_this_version_first(self):
+        text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        assert re.findall(r"^## (\d\S*)", text, re.MULTILINE)[0] == polylab.__version__
+        for path in (ROOT / "class").iterdir():
+            for found in re.findall(r"polylab:(\d\S+)|tag: \"(.+)\"", path.read_text("utf-8")):
+                assert polylab.__version__ in found, path.name
+
+    def test_the_source_distribution_is_the_whole_course(self, tmp_path):
+        copy = tmp_path / "course"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(
+            ".venv", ".git", "build", "*.egg-info", "__pycache__", ".hypothesis", ".*cache*"))
+        program = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+        subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
+        (archive,) = (copy / "dist").iterdir()
+        with tarfile.open(archive) as packed:
+            names = {name.partition("/")[2] for name in packed.getnames()}
+        course = {str(path.relative_to(ROOT)) for folder in (
+            ".ci", ".github", "benchmarks", "class", "docs", "notebooks", "polylab", "site",
+            "tests", "tools") for path in (ROOT / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+            and not any(part.startswith(".ipynb") for part in path.parts)}
+        course |= {"Makefile", "README.md", "LICENSE", "constraints.txt", "environment.yml"}
+        assert course <= names, course - names
 
     def test_every_module_is_listed_with_the_package(self):
         listed = re.findall(r"^(\w+)\n    \S", polylab.__doc__, re.MULTILINE)

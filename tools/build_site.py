@@ -61,7 +61,7 @@ def build(site=ROOT / "build" / "site"):
     source = site.with_name(f"{site.name}-source")
     lay_out(source)
     if build_main(["-q", "-W", "--keep-going", "-b", "html", "-c", str(ROOT / "site"),
-                   "-D", f"html_static_path=static,{source / 'widgets'}",
+                   "-D", f"html_static_path=static,{ROOT / 'docs'},{source / 'widgets'}",
                    "-d", str(site.with_name(f"{site.name}-doctrees")), str(source), str(site)]):
         raise SystemExit("site: Sphinx was not content, see above")
     add_files(site / "files")
