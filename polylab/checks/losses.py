@@ -19,6 +19,8 @@ from polylab.checks.engine.common import (
     why_it_varies,
 )
 from polylab.checks.engine.diagnosis import (
+    NEARLY,
+    SMALL,
     Mistake,
     how_far,
     name_lost_digits,
@@ -157,10 +159,9 @@ def _try(answer, case, kind, library):
 
 def _diagnose(answer, cases, given, correct, kind, library):
     name, wanted, n = FULL_NAMES[kind], LOSSES[kind], len(cases[0][1])
-    if len(set(given)) == 1:
-        raise Refusal(SINGLE, "It returns the same number whatever the data.",
-                      "which lines use the parameters?")
-    known = [Mistake(lambda r: -wanted(r), "The sign is flipped: a loss must grow as the fit gets "
+    known = [Mistake(lambda r: numpy.floor(wanted(r)), "What follows the point is cut off.",
+                     "which operation makes a whole number?"),
+             Mistake(lambda r: -wanted(r), "The sign is flipped: a loss must grow as the fit gets "
                      "worse.", "where does the minus come from?")]
     if kind == "sum":
         known.append(Mistake(LOSSES["mean"], f"It is {n:,} times too small on {n:,} points: mean "
@@ -187,6 +188,9 @@ def _diagnose(answer, cases, given, correct, kind, library):
         of_case = [replace(one, guess=lambda case, of=one.guess: of(_residual(case)))
                    for one in mistakes]
         name_the_mistake(of_case, cases, given, near, SINGLE)
+    if len(set(given)) == 1:
+        raise Refusal(SINGLE, "It returns the same number whatever the data.",
+                      "which lines use the parameters?")
     for position, sentence, hint in (
             (1, "It does not depend on y.", "what are the predictions compared to?"),
             (0, "It does not depend on the predictions.", "what is compared with the targets?")):
@@ -212,7 +216,12 @@ def _diagnose(answer, cases, given, correct, kind, library):
     off = how_far([given[i] for i in exact], right, right)
     # Whole residuals, of which even the root of the mean of the squares is a whole number.
     whole = numpy.array([3.0, 0, 1, -1]), numpy.array([1.0, 2, -1, 1]), "float64"
-    name_lost_digits(off, lambda: returned(whole) == wanted(_residual(whole)))
+    small = 1e-4 * cases[1][0], 1e-4 * cases[1][1], "float64"
+    name_lost_digits(off, lambda: returned(whole) == wanted(_residual(whole)),
+                     lambda: abs(returned(small) / wanted(_residual(small)) - 1))
+    if TOLERANCE["float64"] < off <= SMALL:
+        raise Refusal(SINGLE, f"It is nearly right: off by up to {off:.1g} of its size, which is "
+                      "more than rounding in float64.", NEARLY)
     constants = constants_sentence(answer)
     good, bad = ({len(case[1]) for case, fine in zip(cases, correct, strict=True) if fine is which}
                  for which in (True, False))

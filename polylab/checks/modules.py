@@ -688,7 +688,8 @@ def _two_weights(module, dtype, seed):
 
 def _two_outputs(module, x, dtype):
     given = to_library(x, "torch")
-    reading = read_numbers(call(module, given).value, "a tensor of shape (batch, 10)")
+    reading, again = (read_numbers(call(module, given, seed=seed).value,
+                                   "a tensor of shape (batch, 10)") for seed in range(2))
     require_shape(reading, (len(x), SIZES[2]), (
         ((len(x), SIZES[1]), "It returns the hidden layer; the second layer is not used.",
          "follow the shapes from layer to layer."),))
@@ -697,6 +698,10 @@ def _two_outputs(module, x, dtype):
     if not numpy.array_equal(given.numpy(), x):
         raise Refusal("It computes something.", "Its input changed in place.",
                       "`clamp_` and the like change the caller's tensor.")
+    if not numpy.array_equal(reading.numbers, again.numbers):
+        raise Refusal("It returns shape (batch, 10).",
+                      "Called twice with the same x it gives two different answers.",
+                      "does forward draw random numbers or change a parameter?")
     return reading.numbers
 
 

@@ -335,8 +335,12 @@ def _judge_order(program):
             raise Refusal("The fit is right.", "The coefficients are read in reverse order when "
                           "the curve is evaluated: the constant as that of x³.",
                           "which of the two functions wants the highest power first?")
-        raise Refusal("It returns one number per point.", "It is not the best cubic.",
-                      "fit and evaluate with the same order of the coefficients.")
+        squares, least = (float(((values - y) ** 2).sum())
+                          for values in (given, powers(x) @ best))
+        raise Refusal("It returns one number per point.", "It is not the best cubic: its sum of "
+                      f"squares on {trial.n:,} points is {squares:.4g}, that of the best is "
+                      f"{least:.4g}.", "which polynomial is fitted, and is that the one that is "
+                      "evaluated?")
 
 
 def _judge_drawing(program):
@@ -665,7 +669,7 @@ FAULTS = {
         _ON_ARRAYS, "`start` is changed in place",
         "every run starts afresh, so running it again gives the same."),
     "13.17": Fault(  # print inside the loop
-        _judge_printing, "one at the end is wanted", "one line is printed, after the loop."),
+        _judge_printing, "In 20 steps it prints 20 lines", "one line is printed, after the loop."),
     "13.18": Fault(  # order of the coefficients
         _judge_order, "read in reverse order", "fit and evaluation use the same order."),
     "13.19": Fault(  # plot without x

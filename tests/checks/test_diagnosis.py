@@ -59,6 +59,12 @@ def test_digits_are_lost_where_whole_numbers_are_exact(off, said):
     name_lost_digits(off, right_on_whole_numbers=lambda: False)
 
 
+def test_what_loses_more_digits_of_small_numbers_is_rounded_and_not_made_in_float32():
+    for off_on_small, like in ((2e-8, "made in float32"), (1e-3, "rounded, or made in float16")):
+        with pytest.raises(Refusal, match=like):
+            name_lost_digits(3e-8, True, lambda off_on_small=off_on_small: off_on_small)
+
+
 @pytest.mark.parametrize("off", [0.0, 0.5, numpy.inf])
 def test_what_is_exact_or_far_off_has_lost_no_digits(off):
     name_lost_digits(off, right_on_whole_numbers=True)

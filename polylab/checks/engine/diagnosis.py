@@ -8,7 +8,7 @@ stops. `name_the_mistake` is that rule; a kind of answer brings its list of mist
 A difference that is small on every try may be a rounding or a small term too many. They differ on
 data of small whole numbers, such as x = −1, 0, 1, 2 and coefficients 1, −2, 0, 1: there even
 float16 rounds nothing, so a rounding vanishes and a term does not. `name_lost_digits` asks for
-the answer to such a try.
+the answer to such a try, and, to tell float32 from a rounding, to one with small numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import numpy
 
 from polylab.checks.engine.verdict import Refusal
 
+NEARLY = ("are digits lost on the way, or is a setting or a small term not the one that is asked "
+          "for?")
 SMALL = 1e-2  # a relative difference that a rounding may make
 DIGITS_OF_FLOAT32 = range(5, 9)  # right digits; sums lose some, and many terms average errors out
 
@@ -91,7 +93,7 @@ def how_far(given, wanted, sizes):
     return float(max(one if numpy.isfinite(one) else numpy.inf for one in off))
 
 
-def name_lost_digits(off, right_on_whole_numbers):
+def name_lost_digits(off, right_on_whole_numbers, off_on_small_numbers=None):
     """Refuse an answer that is right except for its last digits; else come back.
 
     Parameters
@@ -101,6 +103,9 @@ def name_lost_digits(off, right_on_whole_numbers):
     right_on_whole_numbers : bool or callable
         Whether the answer is exact on data of small whole numbers; a callable is asked only
         where it matters.
+    off_on_small_numbers : callable, optional
+        Returns the same as ``off`` for data that are 10,000 times smaller. float32 keeps its
+        digits there, and a rounding behind the point does not.
     """
     if not 0 < off <= SMALL:
         return
@@ -108,7 +113,10 @@ def name_lost_digits(off, right_on_whole_numbers):
             else right_on_whole_numbers):
         return
     kept = math.floor(-math.log10(off))
-    like = "made in float32" if kept in DIGITS_OF_FLOAT32 else "rounded, or made in float16"
+    floats = kept in DIGITS_OF_FLOAT32 and (
+        off_on_small_numbers is None or off_on_small_numbers() < 100 * off)
+    like = "made in float32" if floats else "rounded, or made in float16"
     raise Refusal("On small whole numbers it is right.",
                   f"With other float64 data digits are lost: only {kept} are right, as if some "
-                  f"array on the way were {like}.", "make new arrays with the dtype of the data.")
+                  f"array on the way were {like}.", "what on the way has fewer digits than the "
+                  "data?")
