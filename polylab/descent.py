@@ -456,7 +456,8 @@ class Trajectory:
 
         So it is when a mode overshoots and one can see it: its amplitude changes sign, and on the
         other side of the lowest point it still adds more than 1 % of the floor to the loss. Plain
-        descent swings above 1 / λmax, while its loss never rises up to 2 / λmax.
+        descent swings above 1 / λmax, while its loss never rises up to 2 / λmax. A sign that is
+        nothing but rounding, see ``is_present``, does not change.
         """
         floor = self.problem.floor
         visible = self._level(NEAR, floor) - floor
@@ -464,6 +465,7 @@ class Trajectory:
             before, after = self._amplitudes[:, :-1], self._amplitudes[:, 1:]
             heights = self.problem.eigenvalues / 2 * after**2
             over = (before * after < 0) & (heights > visible) & numpy.isfinite(after)
+            over &= abs(before) > self._dust
         return self._answer(over.any((1, 2)))
 
     @cached_property
@@ -496,8 +498,11 @@ class Trajectory:
 
         By rounding: its distance to the optimum is less than a billionth of the largest one.
         """
-        first = abs(self._first_amplitudes)
-        return _frozen(first > _DUST * first.max(initial=0.0))
+        return _frozen(abs(self._first_amplitudes) > self._dust)
+
+    @property
+    def _dust(self):
+        return _DUST * abs(self._first_amplitudes).max()
 
     @property
     def _many(self):

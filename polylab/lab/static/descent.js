@@ -321,6 +321,7 @@ function judgeOf(problem, settings, rate) {
     const amplitudes = new Float64Array(K);
     const before = new Float64Array(K);
     let present = [false];
+    let dust = 0;
     let swings = false;
     let first = NaN;
     let last = NaN;
@@ -333,13 +334,13 @@ function judgeOf(problem, settings, rate) {
             if (!Number.isFinite(last)) last = Infinity;
             if (step === 0) {
                 first = last;
-                const largest = Math.max(...amplitudes.map(Math.abs));
-                present = Array.from(amplitudes, (z) => Math.abs(z) > DUST * largest);
+                dust = DUST * Math.max(...amplitudes.map(Math.abs));
+                present = Array.from(amplitudes, (z) => Math.abs(z) > dust);
             } else if (!swings) {
                 for (let mode = 0; mode < K; mode++) {
                     const z = amplitudes[mode];
-                    swings ||= before[mode] * z < 0 && Number.isFinite(z) &&
-                        (eigenvalues[mode] / 2) * z * z > level - floor;
+                    swings ||= before[mode] * z < 0 && Math.abs(before[mode]) > dust &&
+                        Number.isFinite(z) && (eigenvalues[mode] / 2) * z * z > level - floor;
                 }
             }
             if (last <= level && reached === Infinity) reached = step;

@@ -72,6 +72,7 @@ class Lab {
         this.model.off("change:challenge", this.opened);
         this.model.off("change", this.later);
         cancelAnimationFrame(this.waiting);
+        cancelAnimationFrame(this.frame);
         for (const timer of [this.playing, this.calm, this.addressing]) clearTimeout(timer);
         this.sweep.free();
         Object.values(this.charts).forEach(chart => chart.free());
@@ -157,6 +158,7 @@ class Lab {
 
     stop() {
         clearTimeout(this.playing);
+        cancelAnimationFrame(this.frame);
         this.playing = 0;
         this.later?.();
     }
@@ -171,7 +173,8 @@ class Lab {
                 this.set({ step: Math.min(next, steps) });
                 if (next >= steps) return this.stop();
             }
-            this.tick();
+            // After the picture of this step, so that a busy page leaves none out.
+            this.frame = requestAnimationFrame(() => this.tick());
         }, still ? 900 : this.model.get("step") < WATCHED ? 90 : 60);
     }
 
