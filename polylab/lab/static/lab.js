@@ -262,7 +262,7 @@ class Lab {
         this.playButton = element("button", { type: "button", click: () => this.play() });
         this.stepRange = element("input", { type: "range", min: 0, "aria-label": "Step shown",
             input: () => this.set({ step: Number(this.stepRange.value) }) });
-        this.stepText = element("output", {});
+        this.stepText = element("output", { "aria-live": "off" }); // Play would never be silent
         this.keepButton = element("button", { type: "button", click: () => this.keep() },
             "Keep this run");
         this.charts = {};
