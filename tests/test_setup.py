@@ -507,7 +507,7 @@ class TestCommands:
         rows = table("README.md", r"\[(\d\d) (.*?)\]\(notebooks/(\S+)\) \| .* \| (\d+) \| (\d+)")
         start = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
         own_map = "\n".join(cell.source for cell in start.cells)
-        assert [number for number, *_ in rows] == [f"{number:02}" for number in range(17)]
+        assert [number for number, *_ in rows] == [f"{number:02}" for number in range(18)]
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             text = "\n".join(
                 cell.source for cell in nbformat.read(path, as_version=4).cells
@@ -525,7 +525,7 @@ class TestCommands:
         rows = table("README.md", r"\[(\d\d) .* \| (\d+) \| \d+")
         minutes = {number: int(minutes) for number, minutes in rows}
         sessions = table("site/teachers.md", r"\d \| ([\d, ]+) \| (\d+) \| .*?")
-        assert len(sessions) == 8
+        assert len(sessions) == 9
         for numbers, total in sessions:
             assert sum(minutes[number] for number in numbers.split(", ")) == int(total)
 

@@ -104,6 +104,12 @@ def save_live_without_optimiser(model, optimiser, scheduler, generator):
     return saved
 
 
+def save_live_without_dropout(model, optimiser, scheduler, generator):
+    saved = save_live(model, optimiser, scheduler, generator)
+    del saved["dropout"]
+    return saved
+
+
 def save_and_draw(model, optimiser, scheduler, generator):
     saved = save_dict(model, optimiser, scheduler, generator)
     model(torch.ones_like(model[0].weight[:1]))
@@ -142,6 +148,7 @@ def resume_with_a_smaller_rate(saved, model, optimiser, scheduler, generator):
     (save_live, resume_dict, "has changed while the training went on"),
     (save_live_weights, resume_dict, "has changed while the training went on"),
     (save_live_without_optimiser, resume_dict, "without the state of the optimiser"),
+    (save_live_without_dropout, resume_dict, "PyTorch's own generator"),
     (save_and_draw, resume_dict, "Saving disturbs the run"),
     (save_in_eval, resume_dict, "Saving disturbs the run"),
     (save_dict, resume_by_names, "Nothing of what was saved arrives"),

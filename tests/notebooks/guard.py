@@ -37,6 +37,7 @@ COURSE = (
     "14_fit_your_own_function",
     "15_train_in_mini_batches",
     "16_measure_the_curvature_of_a_network",
+    "17_train_a_network_for_real",
 )
 PRACTICE = COURSE[13:15]
 

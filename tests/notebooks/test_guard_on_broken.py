@@ -532,9 +532,9 @@ def test_finding_names_the_cell(tmp_path):
             "[01 Hold numbers in tensors](01_hold_numbers_in_tensors.ipynb) →",
         ),
         (
-            "16_measure_the_curvature_of_a_network",
-            "← [15 Train in mini-batches]"
-            "(15_train_in_mini_batches.ipynb) · [Map](00_start_here.ipynb)",
+            "17_train_a_network_for_real",
+            "← [16 Measure the curvature of a network]"
+            "(16_measure_the_curvature_of_a_network.ipynb) · [Map](00_start_here.ipynb)",
         ),
     ],
 )
