@@ -26,6 +26,7 @@ STYLES = ("-", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (7, 1, 1, 1)
 """Line styles of runs that are drawn side by side, in order; dashes are left to the floor."""
 _BOX = "#F0F0F0"  # of an operation; the letters on it are black on any ground
 _EDGE = "#808080"  # of a box, and of an arrow
+_COMPLETE = "DejaVu Sans"  # comes with matplotlib, and has every sign of our labels
 _HIGHEST = 1e200  # of a logarithmic axis: its ticks must stay within the range of float64
 
 
@@ -92,30 +93,22 @@ def label_axes(ax, xlabel, ylabel, loc="best"):
     ax.tick_params(labelsize=1.1 * size, labelfontfamily=fonts)
     ax.title.set_fontfamily(fonts)
     for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() == "log":
-            axis.set_major_formatter(FuncFormatter(_power_of_ten))
+        if axis.get_scale() == "log":  # 10⁻⁶ is a formula, and a formula takes no second font
+            axis.set_tick_params(which="both", labelfontfamily=_COMPLETE)
     ax.grid(alpha=0.25)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(prop={"size": 1.1 * size, "family": fonts}, loc=loc)
 
 
 def _fonts():
-    """Return the reader's fonts and one that has every sign of our labels."""
-    return [*rcParams["font.family"], "DejaVu Sans"]
+    """Return the reader's fonts, and one for the signs that they lack."""
+    return [*rcParams["font.family"], _COMPLETE]
 
 
 def _multiple_of_half_pi(angle, _position):
     halves = round(2 * angle / numpy.pi)
     names = {0: "0", 1: "π/2", 2: "π", -1: "−π/2", -2: "−π"}
     return names.get(halves, f"{halves / 2:g}π".replace("-", "−"))
-
-
-def _power_of_ten(value, _position):
-    """Return 10⁻⁶ as letters: matplotlib's formula takes its − from the reader's font alone."""
-    power = numpy.log10(value)
-    if not numpy.isclose(power, round(power)):
-        return f"{value:g}"
-    return "10" + f"{power:.0f}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def plot_losses(ax, losses, floor=None, every=1):
@@ -205,6 +198,7 @@ def plot_graph(ax, result, names):
     columns, rows = zip(*places.values(), strict=True)
     ax.set_xlim(min(columns) - 0.6, max(columns) + 0.6)
     ax.set_ylim(min(rows) - 0.8, max(rows) + 0.8)
+    ax.set(xticks=[], yticks=[])
     ax.set_axis_off()
 
 

@@ -173,15 +173,6 @@ def test_axes_without_a_labelled_line_get_no_legend(ax):
     assert ax.get_legend() is None
 
 
-def test_decades_of_a_logarithmic_axis_are_named_as_powers_of_ten(ax):
-    ax.loglog([1e-6, 1e3], [0.5, 20])
-    label_axes(ax, "rate", "loss")
-    ax.figure.canvas.draw()
-    assert {"10⁻⁶", "10⁻⁴", "10⁰", "10²"} <= {
-        label.get_text() for label in ax.get_xticklabels()}
-    assert ax.yaxis.get_major_formatter()(2.5) == "2.5"
-
-
 def draw_everything(ax):
     """Draw each kind of picture on one of four axes, and return them."""
     axes = ax.figure.subplots(2, 2).ravel()
