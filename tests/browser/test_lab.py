@@ -408,6 +408,17 @@ def test_what_an_address_cannot_mean_is_named(opened):
     assert python_run(page).rate == 1e-6
 
 
+def test_a_place_on_the_page_stays_in_the_address_until_the_lab_moves(opened):
+    page = opened("the-lab")
+    page.get_by_label("Predict first").uncheck()
+    expect(page.locator(".pl-words")).to_contain_text("Nothing swings")
+    assert "Not understood" not in words(page)
+    wait_for(lambda: page.evaluate("location.hash") == "#predict=no", "the address to follow")
+    page = opened("the-lab")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("location.hash") == "#the-lab"
+
+
 # For everybody.
 
 

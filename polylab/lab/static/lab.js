@@ -488,14 +488,18 @@ class Lab {
         return `${origin === "null" ? "file://" : origin}${pathname}${search}#${fragment}`;
     }
 
+    /** Let the address follow, once the state is not the one that the page was opened with. */
     writeAddress() {
         clearTimeout(this.addressing);
+        this.addressed ??= this.address;
         this.addressing = setTimeout(() => {
-            if (this.address !== location.href) history.replaceState(null, "", this.address);
+            if (this.address !== this.addressed) history.replaceState(null, "", this.address);
+            this.addressed = this.address;
         }, CALM);
     }
 
     readAddress() {
+        if (!location.hash.includes("=")) return; // a place on the page
         const { state, strange } = stateIn(location.hash.slice(1));
         Object.entries(state).forEach(([name, value]) => this.model.set(name, value));
         this.model.set("warmup", Math.min(this.model.get("warmup"), this.model.get("steps")));
