@@ -191,8 +191,7 @@ def _row_rate(parts, matrix, y, problem):
         curvatures = numpy.linalg.eigvalsh(2 * data.T @ data)
         rate, limit = _rate(parts, data), 2 / curvatures[-1]
         # In a long valley the best rate, 2/(λmin + λmax), is the limit but for rounding.
-        gap = curvatures[0] / curvatures[-1]
-        if abs(rate / limit - 1) < min(1e-9, gap / 2):
+        if abs(rate / limit - 1) < 1e-9 and curvatures[0] > 1e-8 * curvatures[-1]:
             raise Refusal("", f"On {said} {rate:.3g} is the limit itself: the fastest mode never "
                           "settles.", "")
         if rate > limit * (1 + 1e-12):

@@ -744,7 +744,7 @@ def _numbers(optimiser, which_rate):
     small, settings = (1e-4, 1e-2, 0.3), "which of its settings is not the one that is asked for?"
     found = [
         ("Each gradient is {:.4g} times what it should be.", which_rate,
-         with_gradient(lambda g, c, p: p * g), (1.1, 0.3, 3)),
+         with_gradient(lambda g, c, p: p * g), (1.1, 0.3, 0.1, 3, 10)),
         ("The updates follow the gradient plus {:.3g} times the coefficients, as weight decay "
          "does.", "what is added to the loss or to the gradient?",
          with_gradient(lambda g, c, p: g + p * c), small),
@@ -781,9 +781,10 @@ def _numbers(optimiser, which_rate):
 def _solve(function, wanted, guesses):
     """Return the number for which ``function(number)`` is what is wanted, or None.
 
-    Gauss and Newton's method in one variable, from each guess in turn.
+    Gauss and Newton's method in one variable, from each guess in turn, as long as it gains.
     """
     for number in guesses:
+        last = numpy.inf
         for _ in range(9):
             step = 1e-6 * number
             try:
@@ -791,9 +792,10 @@ def _solve(function, wanted, guesses):
                 slope_there = (function(number + step) - value) / step
             except (ValueError, OverflowError):  # a setting that makes no sense
                 break
-            squared = slope_there @ slope_there
-            if not 0 < squared < numpy.inf:
+            off, squared = numpy.linalg.norm(wanted - value), slope_there @ slope_there
+            if not (off < last and 0 < squared < numpy.inf):
                 break
+            last = off
             change = float(slope_there @ (wanted - value) / squared)
             number += change
             if abs(change) <= 1e-9 * abs(number):

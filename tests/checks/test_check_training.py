@@ -648,6 +648,7 @@ MOVE = "theta = theta - rate * g"
               back="best"), ("On some runs it is right", "after 0 updates, not the last")),
     (in_numpy("theta = theta - rate * (g + 1e-4 * theta)"), ("plus 0.0001 times",)),
     (in_numpy("theta = theta - rate * 1.01 * g"), ("1.01 times what it should be",)),
+    (in_numpy("theta = theta - 0.1 * rate * g"), ("0.1 times what it should be",)),
     (in_numpy("v = 0.5 * v + g; theta = theta - rate * v", "v = 0"), ("momentum 0.5",)),
     (lambda x, y, s, r, n: one_array(x, y, s, r, n) + 1e-3 * numpy.random.rand(),  # noqa: NPY002
      ("it draws random numbers",)),
