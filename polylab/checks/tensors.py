@@ -14,6 +14,7 @@ from polylab.checks.engine.common import (
     require_choice,
     require_function,
 )
+from polylab.checks.engine.diagnosis import SMALL, how_far
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import is_a, parts_of
 from polylab.checks.engine.values import (
@@ -321,6 +322,11 @@ def _wrong_numbers(given, wanted, allowed, off):
         return right, REVERSED
     if matches(wanted / 2) or matches(wanted * 2):
         return right, DOUBLED
+    far = how_far([given], [wanted], [max(float(numpy.abs(wanted).max(initial=0)), 1e-300)])
+    if far <= SMALL and allowed.any():  # of whole numbers none is nearly another
+        return right, (f"{'They are' if given.ndim else 'It is'} nearly what is wanted: off by up "
+                       f"to {far:.1g} of {'the largest' if given.ndim else 'it'}, which is more "
+                       "than rounding.")
     if given.ndim and not off.all():
         count = int(off.sum())
         return right, f"{count} of its {given.size} numbers {'is' if count == 1 else 'are'} wrong."
