@@ -100,9 +100,8 @@ def largest_curvature(loss, parameters, tolerance=1e-5, most_products=200, gener
     for _ in range(most_products):
         image = product(basis[-1])
         diagonal.append(float(image @ basis[-1]))
-        span = torch.stack(basis)
-        for _ in range(2):  # once is not enough in floating point
-            image = image - span.T @ (span @ image)
+        for earlier in basis + basis:  # once is not enough in floating point
+            image = image - (image @ earlier) * earlier
         rest = float(image.norm())
         if not numpy.isfinite([diagonal[-1], rest]).all():
             raise RuntimeError("the curvature must be finite, got nan or an infinity")

@@ -775,6 +775,9 @@ TASKS = {
             NearMiss(lambda losses, sizes: (losses * sizes).sum() / (len(sizes) * sizes[0]),
                      "It divides as if the last batch were as large as the others.",
                      "how many points are there really?"),
+            NearMiss(lambda losses, sizes: (losses * sizes).sum() / 2000,
+                     "It divides by 2,000, the points of the lesson.",
+                     "how many points does this epoch have?"),
             NearMiss(lambda losses, sizes: losses[:-1].mean(),
                      "The last batch is left out.", "its points belong to the epoch too."),
             NearMiss(lambda losses, sizes: (losses * sizes).sum(),
@@ -797,6 +800,9 @@ TASKS = {
             NearMiss(_weighed_gradient(lambda chances, n, size: n / size + 0 * chances),
                      "It is biased: the factor n/B is right for equal chances only.",
                      "which points come too often, and how is that made good?"),
+            NearMiss(_weighed_gradient(lambda chances, n, size: 2000 / size + 0 * chances),
+                     "It is biased: it ignores `chances`, and takes the number of points from the "
+                     "lesson.", "which points come too often, and how is that made good?"),
             NearMiss(_weighed_gradient(lambda chances, n, size: 1 / size + 0 * chances),
                      "It is the mean gradient of the points drawn: `chances` and n are both left "
                      "out.", "the full gradient is a sum over n points."),
