@@ -9,7 +9,8 @@ engine
     through it.
 losses, gradients, training, tensors, modules, functions, rates, repairs, project, schedules,
 evaluations, checkpoints, curvatures
-    One file per kind of answer. `losses` is the shortest: copy it to add one.
+    One file per kind of answer. To add one copy a short one: `rates` for a number, `losses` for a
+    function.
 epochs
     What `repairs` knows about the programs of notebook 17.
 slopes

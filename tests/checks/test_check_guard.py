@@ -203,6 +203,11 @@ def test_a_function_that_never_returns_is_stopped(checker, answer, short_patienc
     assert sys.exc_info() == (None, None, None)
 
 
+def test_what_waits_is_told_from_what_computes(short_patience):
+    assert_refused(check_gradient(sleeps), "it computes nothing, it waits")
+    assert "waits" not in check_gradient(never_returns).message
+
+
 def test_an_import_is_never_cut_in_half(some_patience, tmp_path, monkeypatch):
     (tmp_path / "slow_module.py").write_text(
         "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end:\n    pass\n")

@@ -135,7 +135,8 @@ EXPECTED = {
               "so it computes with whatever was left there. Hint: use only the parameters and "
               "names made inside; then restart and run all.",
     "never returns": "It starts to run. It has not come back after several seconds. Hint: look "
-                     "for a loop whose condition never turns false.",
+                     "for a loop whose condition never turns false, or one over the points where "
+                     "an array would do.",
     "still alive": "(Right: on 5 sets of points your gradient of the sum of squares agrees with "
                    "finite differences.,\n 3.0,\n [])",
     "collected": "(True, [True])",

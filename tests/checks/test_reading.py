@@ -112,23 +112,31 @@ def index_in_a_name(coefficients, x):
     return x[column] ** numpy.arange(4) @ coefficients
 
 
+def index_in_a_default(coefficients, x, rest=...):
+    return x[rest, None] ** numpy.arange(4) @ coefficients
+
+
 def compares(coefficients, x):
     if coefficients is ...:
         raise ValueError("write them first")
     return x[..., None] ** numpy.arange(4) @ coefficients
 
 
-@pytest.mark.parametrize("answer", [einsum_by_lists, index_in_a_name, compares])
+@pytest.mark.parametrize("answer", [einsum_by_lists, index_in_a_name, index_in_a_default, compares])
 def test_an_ellipsis_that_means_something_is_no_blank(answer):
-    assert blank_line(answer) is None
-    assert_passed(check_tensor(answer, "cubic"))
-
-
-def test_a_wrong_einsum_is_wrong_and_not_unfinished():
     def doubled(coefficients, x):
-        return 2 * einsum_by_lists(coefficients, x)
+        return 2 * answer(coefficients, x)
 
+    assert_passed(check_tensor(answer, "cubic"))
     assert_refused(check_tensor(doubled, "cubic"), "factor of 2")
+
+
+def test_code_that_is_right_with_an_ellipsis_in_it_is_right():
+    def answer(coefficients, x):
+        every = ...
+        return x.__getitem__((every, None)) ** numpy.arange(4) @ coefficients
+
+    assert_passed(check_tensor(answer, "cubic"))
 
 
 def two_of_four(coefficients, x, y):
@@ -216,6 +224,17 @@ def divides(coefficients, x, y):
 ])
 def test_what_came_back_is_told_by_what_it_is(answer, said):
     assert_refused(check_gradient(answer), said)
+
+
+@pytest.mark.parametrize(("product", "said"), [
+    (lambda c, x, y: torch.ones(4, len(x)) @ x, "Two dtypes are mixed: float32 meets float64"),
+    (lambda c, x, y: torch.ones(4, len(x), dtype=torch.int64) @ x,
+     "Two dtypes are mixed: float64 meets int64"),
+    (lambda c, x, y: torch.ones(4, len(x)).half() @ x,
+     "Two dtypes are mixed: float16 meets float64"),
+])
+def test_two_dtypes_are_named_as_they_are(product, said):
+    assert_refused(check_gradient(product, library="torch"), said)
 
 
 def test_a_module_is_checked_where_torch_counts_as_any_package():

@@ -26,21 +26,18 @@ ONE_DATA_SET = "which number or formula in the code belongs to one data set only
 def checker(judge):
     """Turn a function that raises `Refusal` into a checker that returns a `Verdict`.
 
-    ``judge(answer, …)`` returns the message of a pass. A ``...`` left in the answer is reported
-    before the answer is run; one that may be none only if the answer fails.
+    ``judge(answer, …)`` returns the message of a pass. Of an answer that fails, a ``...`` that was
+    left in it is told rather than what came of it.
     """
 
     @functools.wraps(judge)
     def check(answer, *arguments, **named):
         try:
-            blank = blank_line(answer)
-            if blank:
-                raise NotAttempted(blank)
             message = put_back_after(lambda stop: judge(answer, *arguments, **named),
                                      keep_data_of(answer))
             verdict = Verdict(True, message)
         except Refusal as refusal:
-            blank = blank_line(answer, sure=False)
+            blank = blank_line(answer)
             refusal = NotAttempted(blank) if blank else refusal
             verdict = Verdict(False, str(refusal))
         return hand_back(verdict)

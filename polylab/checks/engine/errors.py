@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from polylab.checks.engine.reading import learner_line, rebound_names
 from polylab.checks.engine.verdict import NotAttempted, Refusal
 
+TWO_DTYPES = "Two dtypes are mixed"
+DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64",
+          "int": "int32", "bool": "bool"}  # as the messages of torch call them
 MISSING_DEVICE = "a device that this machine does not have"
 KNOWN_ERRORS = (
     (
@@ -16,8 +20,8 @@ KNOWN_ERRORS = (
     ),
     (
         "coefficients must be finite",
-        "The coefficients have grown without end",
-        "which number keeps a step short, and is its sign right?",
+        "The coefficients are nan or infinite",
+        "print them after each step: do they grow, or is one of them nan at once?",
     ),
     (
         "can require gradients",
@@ -71,13 +75,14 @@ KNOWN_ERRORS = (
         "to store a number take the number only, not its history: `.item()` is missing.",
     ),
     *(
-        (
-            pattern,
-            "Two dtypes are mixed: float32 meets float64",
-            "make every tensor with the dtype of the data.",
-        )
+        (pattern, TWO_DTYPES, "make every tensor with the dtype of the data.")
         for pattern in ("same dtype", "but found Double", "expected scalar type", "Found dtype",
                         "must have the dtype of")
+    ),
+    (
+        "doesn't support float64",
+        "Apple's accelerators compute in float32 at most",
+        "which dtype do the data have, and which does this line ask for?",
     ),
     *(
         (
@@ -149,6 +154,8 @@ def explain_error(error, function):
                        "which line fills it, which clears it, and is the tensor a leaf?")
     for pattern, meaning, hint in KNOWN_ERRORS:
         if pattern in text:
+            if meaning == TWO_DTYPES:
+                meaning += _two_dtypes(text)
             return Refusal("It starts to run.", f"{meaning}{where}.", hint)
     name = type(error).__name__
     said = f": {text}" if text else ""
@@ -162,6 +169,14 @@ def explain_error(error, function):
     }.get(name, "print what that line uses, in a line above it." if line else
           "call it yourself, in a cell of your own, and read the whole message.")
     return Refusal("", f"It raises {name}{said}{where}.", hint)
+
+
+def _two_dtypes(text):
+    """Return which two dtypes a message is about, in the words of the course."""
+    words = [word for word in re.findall(r"[a-z]+\d*", text.lower().replace("long int", "long"))
+             if word in DTYPES or re.fullmatch(r"(float|int)\d+", word)]
+    named = sorted({DTYPES.get(word, word) for word in words})
+    return f": {named[0]} meets {named[1]}" if len(named) == 2 else ""
 
 
 def _error_text(error):

@@ -49,7 +49,6 @@ GIVE_UP_ON_THREAD = 1.0  # seconds of striking before a runaway thread is left a
 class Overtime(BaseException):
     """Raised inside the learner's code when its time is up; no ``except Exception`` stops it."""
 
-
 @dataclass(frozen=True)
 class Call:
     """One finished call of the learner's code: what it returned and what it said."""
@@ -108,19 +107,17 @@ def call(function, *arguments, seed=0, owner=None):
     KeyboardInterrupt
         If the person at the keyboard stopped the cell; one raised by the code is a refusal.
     """
-    sink, alarm = Sink(), _Alarm()
     by_alarm = (hasattr(signal, "setitimer")
                 and threading.current_thread() is threading.main_thread())
+    clock = _Clock(time.thread_time if by_alarm else time.process_time)
+    sink, alarm = Sink(), _Alarm(clock)
 
     def run(stop):
         try:
-            return (alarm.call if by_alarm else _call_in_thread)(function, arguments)
+            return (alarm.call(function, arguments) if by_alarm
+                    else _call_in_thread(function, arguments, clock))
         except Overtime:
-            raise Refusal(
-                "It starts to run.",
-                "It has not come back after several seconds.",
-                "look for a loop whose condition never turns false.",
-            ) from None
+            raise Refusal("It starts to run.", *clock.verdict()) from None
         except BaseException as error:
             if stop.presses:
                 raise KeyboardInterrupt from None
@@ -159,7 +156,7 @@ class _Clock:
         self.restart()
 
     def restart(self):
-        self.is_up = False
+        self.is_up = self.waits = False
         self.started = self.seen_at_work = time.monotonic()
         self.before = self.work_seen = self.computed()
 
@@ -168,10 +165,18 @@ class _Clock:
         now, computed = time.monotonic(), self.computed()
         if computed - self.work_seen > IDLE * TIME_LIMIT:
             self.seen_at_work, self.work_seen = now, computed
-        self.is_up = (self.is_up or computed - self.before >= TIME_LIMIT
-                      or now - self.started >= CROWDED * TIME_LIMIT
-                      or now - self.seen_at_work >= WAITS * TIME_LIMIT)
+        self.waits = self.waits or now - self.seen_at_work >= WAITS * TIME_LIMIT
+        self.is_up = (self.is_up or self.waits or computed - self.before >= TIME_LIMIT
+                      or now - self.started >= CROWDED * TIME_LIMIT)
         return self.is_up
+
+    def verdict(self):
+        """Return what is wrong with code whose time is up, and a hint."""
+        wrong = "It has not come back after several seconds"
+        if self.waits:
+            return f"{wrong}: it computes nothing, it waits.", "what does it wait for?"
+        return f"{wrong}.", ("look for a loop whose condition never turns false, or one over the "
+                             "points where an array would do.")
 
 
 class _Alarm:
@@ -183,8 +188,8 @@ class _Alarm:
     the time it takes is not the learner's.
     """
 
-    def __init__(self):
-        self.clock = _Clock(time.thread_time)
+    def __init__(self, clock):
+        self.clock = clock
         self.strikes = count()
         self.is_running = False
 
@@ -195,6 +200,7 @@ class _Alarm:
         undo.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, self._strike))
         undo.callback(signal.setitimer, signal.ITIMER_REAL, 0)
         undo.callback(sys.settrace, sys.gettrace())
+        self.clock.restart()
         signal.setitimer(signal.ITIMER_REAL, LOOK * TIME_LIMIT, LOOK * TIME_LIMIT)
 
     def call(self, function, arguments):
@@ -257,7 +263,7 @@ def _is_importing(frame):
     return False
 
 
-def _call_in_thread(function, arguments):
+def _call_in_thread(function, arguments, clock):
     """Do the same where alarms do not exist: on Windows and outside the main thread."""
     outcome = {}
 
@@ -268,7 +274,7 @@ def _call_in_thread(function, arguments):
             outcome["error"] = error
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    clock = _Clock(time.process_time)
+    clock.restart()
     thread.start()
     try:
         while thread.is_alive() and not clock.look():

@@ -259,20 +259,16 @@ def _said(function):
 # --- is it finished -------------------------------------------------------------------------
 
 
-def blank_line(answer, sure=True):
+def blank_line(answer):
     """Return where a ``...`` stands for something still to be written, or None.
 
-    Inside square brackets (``x[..., None]``), in a comparison and among the axes of ``einsum`` a
-    ``...`` is none. Alone on its line, or in a list or tuple, it may be one or not: code that is
-    right without that line is right, and ``(..., None)`` may be an index.
+    In an index (``x[..., None]``), in a comparison and among the axes of ``einsum`` it is none.
 
     Parameters
     ----------
     answer : object
-        The learner's value, function or class.
-    sure : bool, default True
-        Whether to look for those that can be nothing else, before the answer is run; or, when it
-        has failed, for the others as well.
+        The learner's value, function or class; one that has failed, since code that is right with
+        a ``...`` in it is right.
 
     Returns
     -------
@@ -287,7 +283,7 @@ def blank_line(answer, sure=True):
             if function.__globals__.get(name) is ...:
                 return f"`{name}`, which it uses, is still `...`"
         tree, code = _tree(function), function.__code__
-        lines = _blanks_in_tree(tree, sure) if tree else _blanks_in_code(code)
+        lines = _blanks_in_tree(tree) if tree else _blanks_in_code(code)
         if lines:
             line = min(lines) + (code.co_firstlineno - 1 if tree else 0)
             if any(function is part for part in direct):
@@ -308,22 +304,23 @@ _parse = functools.lru_cache(64)(ast.parse)
 
 
 @functools.lru_cache(64)
-def _blanks_in_tree(tree, sure):
+def _blanks_in_tree(tree):
     """Return the lines of the blanks; see `blank_line`."""
-    no_blanks, unsure = set(), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript):
-            no_blanks |= set(ast.walk(node.slice))
+    nodes = list(ast.walk(tree))
+    slices = [part for node in nodes if isinstance(node, ast.Subscript)
+              for part in ast.walk(node.slice)]
+    indices = {part.id for part in slices if isinstance(part, ast.Name)}
+    meant = set(slices)
+    for node in nodes:
         if isinstance(node, ast.Compare) or (
                 isinstance(node, ast.Call) and "einsum" in ast.unparse(node.func)):
-            no_blanks |= set(ast.walk(node))
-        if isinstance(node, ast.Expr):
-            unsure.add(node.value)
-        if isinstance(node, ast.List | ast.Tuple):
-            unsure.update(node.elts)
-    return tuple(node.lineno for node in ast.walk(tree)
-                 if isinstance(node, ast.Constant) and node.value is ...
-                 and node not in no_blanks and not (sure and node in unsure))
+            meant |= set(ast.walk(node))
+        if isinstance(node, ast.Assign) and {getattr(t, "id", "") for t in node.targets} <= indices:
+            meant |= set(ast.walk(node.value))
+        if isinstance(node, ast.arguments) and indices & {one.arg for one in node.args}:
+            meant |= set(node.defaults)
+    return tuple(node.lineno for node in nodes if isinstance(node, ast.Constant)
+                 and node.value is ... and node not in meant)
 
 
 def _blanks_in_code(code):
