@@ -195,6 +195,13 @@ def test_a_line_of_another_cell_is_said_to_be_of_that_cell():
                    "ZeroDivisionError: division by zero, in line 3 of the cell of `loss_of`")
 
 
+def test_a_function_of_an_earlier_cell_that_returns_nothing_is_asked_for():
+    namespace = run_cells("def slope_of(c, x, y):\n    c.sum()\n",
+                          "def gradient_of(c, x, y):\n    return 2 * slope_of(c, x, y)\n")
+    assert_refused(check_gradient(namespace["gradient_of"]),
+                   "does every function that it calls return something?")
+
+
 # --- what came back ---------------------------------------------------------------------------
 
 

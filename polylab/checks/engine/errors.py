@@ -168,6 +168,8 @@ def explain_error(error, function):
         "EOFError": "a function gets its numbers as parameters; nobody is asked.",
     }.get(name, "print what that line uses, in a line above it." if line else
           "call it yourself, in a cell of your own, and read the whole message.")
+    if name == "TypeError" and "NoneType" in text and line:
+        hint = "something in that line is None: does every function that it calls return something?"
     return Refusal("", f"It raises {name}{said}{where}.", hint)
 
 
