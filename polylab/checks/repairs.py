@@ -220,7 +220,7 @@ def _judge_printing(program):
 def _judge_rate(program):
     require_function(program, "x", "y", "start", "steps")
     good = []
-    for seed, (n, reach) in enumerate(((2000, numpy.pi), (12_000, numpy.pi), (150, numpy.pi),
+    for seed, (n, reach) in enumerate(((2000, numpy.pi), (8_000, numpy.pi), (150, numpy.pi),
                                        (400, 5), (300, 2))):
         random = numpy.random.default_rng(40 + seed)
         x = numpy.linspace(-reach, reach, n)

@@ -637,7 +637,7 @@ def train_scaled_with_n(x, y, start, steps):
     return train_in_numpy(x, y, start, 2e-3 / len(x), steps)
 
 
-@missed("13.4", "For n = 2,000 it converges", "For n = 12,000", "run away")
+@missed("13.4", "For n = 2,000 it converges", "For n = 8,000", "run away")
 def train_at_1e_6(x, y, start, steps):
     return train_in_numpy(x, y, start, 1e-6, steps)
 

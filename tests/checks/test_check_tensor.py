@@ -292,3 +292,13 @@ def test_a_starter_is_not_attempted(task, answer):
 def test_a_misspelt_task_is_an_error():
     with pytest.raises(ValueError, match="task must be one of"):
         check_tensor(1, "no such task")
+
+
+@pytest.mark.parametrize(("task", "answer", "fragment"), [
+    ("centred", lambda x: (x - x.mean()).round(decimals=3), "They are nearly what is wanted"),
+    ("best_slope", lambda x, y: round(x @ y / (x @ x), 3), "It is nearly what is wanted"),
+    ("layer_as_a_polynomial", lambda weight, bias: torch.cat([bias, weight.squeeze()]),
+     "zero-dimensional"),
+])
+def test_digits_that_are_lost_and_layers_with_one_input_are_seen(task, answer, fragment):
+    assert_refused(check_tensor(answer, task), fragment)
