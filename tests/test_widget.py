@@ -131,11 +131,11 @@ def run_cell(monkeypatch):
 def test_cell_that_runs_again_leaves_nothing_behind(run_cell):
     pair = run_cell("a", "1", lambda: [Counter(), Counter()])
     other = run_cell("b", "2", Counter)
-    names = [one.model_id for one in (*pair, other)]
+    names = [one.model_id for one in (*pair, other, *(one.layout for one in (*pair, other)))]
     assert set(names) <= set(_instances)
     again = run_cell("a", "3", Counter)
     assert [one.comm is not None for one in (*pair, other, again)] == [False, False, True, True]
-    assert [name in _instances for name in names] == [False, False, True]
+    assert [name in _instances for name in names] == 2 * [False, False, True]
 
 
 def test_front_end_that_does_not_name_its_cells_keeps_all(run_cell):

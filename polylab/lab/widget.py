@@ -81,6 +81,7 @@ def _close_what_this_cell_made_before(widget):
     run, widgets = _made.get(cell, (None, []))
     if run != request["header"]["msg_id"]:
         for old in widgets:
+            old.layout.close()
             old.close()
         widgets = []
     _made[cell] = request["header"]["msg_id"], [*widgets, widget]

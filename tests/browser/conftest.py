@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from live import chromium
+from pages import HOSTS, Host, opened, stand_ins, widgets_server, write_page
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,25 @@ def browser():
         pytest.skip(f"{words}; install it to run the browser tests")
     with chromium(path) as context:
         yield context
+
+
+@pytest.fixture(scope="module")
+def server(browser, tmp_path_factory):
+    """Yield a Jupyter server with a notebook of widgets for each kind of page."""
+    with widgets_server(tmp_path_factory.mktemp("notebooks")) as jupyter:
+        yield jupyter
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def host(request, browser, tmp_path_factory):
+    """Yield the widgets on each kind of page, one after the other."""
+    if request.param == "page":
+        page = browser.new_page()
+        host = Host(page)
+        page.goto(write_page(tmp_path_factory.mktemp("page"), *stand_ins()))
+        yield host
+        page.close()
+    else:
+        with opened(browser, request.getfixturevalue("server"), request.param) as host:
+            yield host
+    assert host.errors == []

@@ -1,6 +1,7 @@
 /** Making elements of a page, in few words. */
 
 const SVG = "http://www.w3.org/2000/svg";
+const KEYED = new Set(["a", "button", "input", "select", "summary", "textarea"]);
 
 /**
  * Set attributes: a function listens to the event of that name, `true` is an empty attribute,
@@ -25,6 +26,29 @@ export function dress(target, attributes) {
 }
 
 /**
+ * Keep the keys of an element that can have the focus: JupyterLab would take an arrow for "next
+ * cell" and two d for "delete this cell". It asks the element itself, not those around it. It also
+ * keeps the Enter key from telling a field that it has changed.
+ *
+ * @template {Element} T
+ * @param {T} target
+ * @returns {T}
+ */
+function keepKeys(target) {
+    if (KEYED.has(target.localName) || target.hasAttribute("tabindex")) {
+        target.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
+    if (["text", "number"].includes(target.getAttribute("type"))) {
+        target.addEventListener("keydown", event => {
+            if (/** @type {KeyboardEvent} */ (event).key === "Enter") {
+                target.dispatchEvent(new Event("change"));
+            }
+        });
+    }
+    return target;
+}
+
+/**
  * Make an HTML element.
  *
  * @param {string} tag
@@ -33,7 +57,7 @@ export function dress(target, attributes) {
  * @returns {HTMLElement}
  */
 export function element(tag, attributes = {}, ...children) {
-    const made = dress(document.createElement(tag), attributes);
+    const made = keepKeys(dress(document.createElement(tag), attributes));
     made.append(...children);
     return made;
 }
@@ -47,21 +71,20 @@ export function element(tag, attributes = {}, ...children) {
  * @returns {SVGElement}
  */
 export function svg(tag, attributes = {}, ...children) {
-    const made = dress(/** @type {SVGElement} */ (document.createElementNS(SVG, tag)), attributes);
+    const bare = /** @type {SVGElement} */ (document.createElementNS(SVG, tag));
+    const made = keepKeys(dress(bare, attributes));
     made.append(...children);
     return made;
 }
 
 /**
- * Take over the element of a widget. Its keys are its own: JupyterLab must not hear an arrow key
- * in it as "next cell" or a letter as a command.
+ * Take over the element of a widget.
  *
  * @param {HTMLElement} root
  * @param {string} kind class of the widget, such as "pl-question"
  */
 export function furnish(root, kind) {
     root.classList.add("polylab", kind);
-    root.setAttribute("data-lm-suppress-shortcuts", "true");
 }
 
 /**

@@ -122,7 +122,7 @@ export class Chart {
         this.clip = `pl-clip-${++charts}`;
         this.picture = svg("svg", { role: "img" });
         /** Lies over the picture, for handles that keep the focus; see `place`. */
-        this.overlay = svg("svg", { class: "pl-overlay" });
+        this.overlay = svg("svg", { class: "pl-overlay", role: "none" });
         this.legend = element("ul", { class: "pl-legend" });
         this.root = element("div", { class: "pl-chart" },
             element("div", { class: "pl-picture" }, this.picture, this.overlay), this.legend);
@@ -166,9 +166,13 @@ export class Chart {
         const size = 0.85 * this.font;
         const rows = labelled(y, Math.max(2, Math.floor(this.height / (2.6 * this.font))));
         const margin = Math.max(0, ...rows.map(([, text]) => text.length)) * 0.56 * size;
-        const left = Math.ceil(margin + (y.label ? 2.6 : 0.9) * size), right = this.width - Math.ceil(0.9 * size);
+        const left = Math.ceil(margin + (y.label ? 2.6 : 0.9) * size);
+        const end = this.width - Math.ceil(0.5 * size);
         const top = Math.ceil(0.8 * size), bottom = this.height - Math.ceil(3.1 * size);
-        const columns = labelled(x, Math.max(2, Math.floor((right - left) / (4.2 * this.font))));
+        const columns = labelled(x, Math.max(2, Math.floor((end - left) / (4.2 * this.font))));
+        // Half of the last label stands out where its tick is at the end.
+        const [last, words = ""] = columns.at(-1) ?? [];
+        const right = end - (last === x.to ? Math.ceil(words.length * 0.28 * size) : 0);
         this.box = { left, right, top, bottom };
         this.across = scale(x, left, right);
         this.up = scale(y, bottom, top);
@@ -177,7 +181,7 @@ export class Chart {
         const grid = svg("g", { class: "pl-grid" },
             ...columns.map(([at]) => line(this.across(at), top, this.across(at), bottom)),
             ...rows.map(([at]) => line(left, this.up(at), right, this.up(at))));
-        const words = svg("g", { class: "pl-ticks" },
+        const names = svg("g", { class: "pl-ticks" },
             ...columns.map(([at, text]) => word(text,
                 { x: this.across(at), y: bottom + 1.25 * size, "text-anchor": "middle" })),
             ...rows.map(([at, text]) => word(text,
@@ -190,7 +194,7 @@ export class Chart {
             svg("rect", { x: left, y: top, width: right - left, height: bottom - top }));
         const drawn = scene.marks.map(mark => [mark, this.shapes(mark, size)]);
         this.picture.setAttribute("aria-label", `${this.label}. ${scene.text}`);
-        this.picture.replaceChildren(inside, grid, words,
+        this.picture.replaceChildren(inside, grid, names,
             svg("g", { "clip-path": `url(#${this.clip})` }, ...drawn.flatMap(([, made]) => made)),
             svg("rect", { class: "pl-frame", x: left, y: top, width: right - left,
                           height: bottom - top }));

@@ -45,6 +45,7 @@ function render({ model, el }) {
             element("b", {}, `${model.get("verdicts")[state]}, ${choice}.`), " ",
             ...inline(choices[choice][1])]));
         reasons.hidden = choice === null;
+        if (choice === null) reasons.removeAttribute("open");
     }
 
     model.on("change:choice", show);
