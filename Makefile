@@ -1,8 +1,9 @@
 # The course in one word each. Every target makes .venv when it is missing.
 #
 #     make lab       open the course in JupyterLab
-#     make app       serve the learning-rate lab alone, as a page
+#     make app       serve the learning-rate lab alone, as a static page
 #     make test      run every test and every notebook
+#     make browsers  try the static page in Firefox and in WebKit, Safari's engine
 #     make site      build the course as a site of static pages, build/site/
 #     make versions  run every test with the lowest and the newest version of everything
 #     make bench     print the benchmark table
@@ -19,26 +20,27 @@ python := .venv/bin/python
 # Jupyter refuses to run as root unless it is told that this is meant.
 as_root := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab app test site versions bench student class class-test refresh setup-lab setup-app setup-class setup-test
+.PHONY: help lab app test browsers site versions bench student class class-test refresh setup-lab setup-class setup-test
 
 help:
 	@sed -n 's/^#     //p' Makefile
 
 # tools/setup.sh knows by itself whether there is anything to do.
-setup-lab setup-app setup-class setup-test:
+setup-lab setup-class setup-test:
 	@sh tools/setup.sh $(@:setup-%=%)
 
 lab: setup-lab
 	@echo "JupyterLab opens in your browser. To end it, press Control-C twice here."
 	@"$(python)" -m jupyterlab notebooks --Application.log_level=WARN $(as_root) $(OPTIONS)
 
-# app/voila.json stops the kernel of a page two minutes after the page is closed.
-app: setup-app
-	@echo "The learning-rate lab opens in your browser. To end it, press Control-C here."
-	@cd app && "../$(python)" -m voila learning_rate_lab.ipynb $(OPTIONS)
+app: setup-lab
+	@"$(python)" tools/lab_page.py $(OPTIONS)
 
 test: setup-test
 	"$(python)" tools/test.py $(OPTIONS)
+
+browsers: setup-test
+	"$(python)" -m pytest tests/browser/engines.py $(OPTIONS)
 
 site: setup-test
 	"$(python)" tools/build_site.py $(OPTIONS)

@@ -18,8 +18,6 @@ curvature
     The curvature of any loss in torch: its Hessian times a vector, and the largest eigenvalue.
 plots
     Draws results that are already computed, on axes that you pass in.
-frames
-    Turns a figure with a few moving parts into pictures, quickly.
 tasks
     The questions that the exercises ask.
 checks

@@ -23,7 +23,6 @@ NEEDED = (
     ("numpy", ">=2.0,<3", "arrays, and gradient descent by hand"),
     ("torch", ">=2.6,<3", "tensors, autograd, layers and optimisers, from notebook 01 on"),
     ("matplotlib", ">=3.10.7,<4", "every plot"),
-    ("pillow", ">=10.3", "the pictures that follow a slider"),
     ("array-api-compat", ">=1.12,<2", "one function for NumPy arrays and for tensors"),
     ("tqdm", ">=4.66,<5", "progress bars"),
     ("ipywidgets", ">=8.1,<9", "sliders and buttons"),
@@ -32,7 +31,6 @@ NEEDED = (
     ("jupyterlab", ">=4.5,<5", "showing the notebooks"),
 )
 OPTIONAL = (
-    ("voila", ">=0.5.8,<0.6", "make app"),
     ("jupyterhub", ">=5.3,<7", "make class"),
     ("jupyterhub-idle-culler", ">=1.4,<3", "make class"),
     ("nbgrader", ">=0.9.6,<0.10", "handing out and grading the notebooks in a class"),

@@ -53,7 +53,7 @@ def torch_that_says(folder, program):
 def test_lists_agree_with_pyproject():
     needed = [Requirement(text) for text in PROJECT["dependencies"]]
     extras = PROJECT["optional-dependencies"]
-    optional = [Requirement(text) for text in extras["app"] + extras["class"]]
+    optional = [Requirement(text) for text in extras["class"]]
     for entries, requirements in ((NEEDED, needed), (OPTIONAL, optional)):
         assert {name: SpecifierSet(wanted) for name, wanted, _ in entries} == {
             requirement.name: requirement.specifier for requirement in requirements

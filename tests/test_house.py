@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "polylab"
 # From the ground up. A module may import only what stands before it; a folder is one floor.
 FLOORS = (
     "__init__", "arrays", "data", "polynomial", "gradients", "batches", "descent", "curvature",
-    "plots", "frames", "tasks", "checks", "lab", "environment", "start", "__main__",
+    "plots", "tasks", "checks", "lab", "environment", "start", "__main__",
 )
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

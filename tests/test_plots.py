@@ -10,10 +10,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from numpy.testing import assert_array_equal
-from PIL import Image
 
 from polylab.data import sine_samples
-from polylab.frames import Frame
 from polylab.plots import (
     FIT,
     FLOOR,
@@ -268,35 +266,3 @@ def test_series_offers_as_many_styles_as_colours():
 def test_refuses(ax, draw, message):
     with pytest.raises(ValueError, match=message):
         draw(ax)
-
-
-def test_frame_is_the_same_picture_as_a_full_redraw():
-    figure = Figure(figsize=(3, 2), dpi=80)
-    axes = figure.subplots()
-    axes.set_ylim(-1, 1)
-    (line,) = axes.plot(X, Y, color=FIT)
-    frame = Frame(figure, [line], colours=(FIT, GUESS))
-    for colour, values in ((FIT, -Y), (GUESS, Y / 2)):
-        line.set_color(colour)
-        line.set_ydata(values)
-        line.set_animated(True)
-        fast = numpy.asarray(Image.open(io.BytesIO(frame.png())).convert("RGB")).astype(int)
-        line.set_animated(False)
-        full = io.BytesIO()
-        figure.savefig(full, format="png", dpi=80)
-        slow = numpy.asarray(Image.open(full).convert("RGB")).astype(int)
-        assert fast.shape == slow.shape == (160, 240, 3)
-        # A palette of 256 colours rounds the shades at the edges; and where the moving line
-        # crosses the frame of the axes it lies above it here and below it there.
-        assert (abs(fast - slow) > 24).any(axis=2).mean() < 0.005
-
-
-def test_frame_refuses_an_artist_of_another_figure(ax):
-    (line,) = ax.plot([0, 1])
-    with pytest.raises(ValueError, match="moving must hold artists of the figure"):
-        Frame(Figure(), [line], colours=())
-
-
-def test_frame_refuses_more_colours_than_a_palette_holds(ax):
-    with pytest.raises(ValueError, match="colours must hold at most 16 colours, got 17"):
-        Frame(ax.figure, [], colours=["red"] * 17)

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Make .venv when it is missing, and install the course in it:
 #
-#     sh tools/setup.sh lab|app|class|test
+#     sh tools/setup.sh lab|class|test
 #
-# `lab` installs what a learner needs, `app` adds Voilà, `class` what a server for a class
-# needs, `test` adds everything.
+# `lab` installs what a learner needs, `class` what a server for a class needs, `test` adds
+# everything.
 # PYTHON=... chooses the Python that .venv is made with.
 #
-# .venv/ready-lab (ready-app, ready-test) holds the checksum of the lists that were installed
+# .venv/ready-lab (ready-test) holds the checksum of the lists that were installed
 # and the folder. While both still match, this script has nothing to do and ends at once.
 
 set -u
@@ -194,10 +194,9 @@ quiet_lab() {  # else JupyterLab asks every learner, at the first start, whether
 
 case $goal in
     lab) includes="lab" ;;
-    app) includes="lab app" ;;
     class) includes="lab class" ;;
-    test) includes="lab app class test" ;;
-    *) echo "usage: sh tools/setup.sh lab|app|class|test" >&2; exit 2 ;;
+    test) includes="lab class test" ;;
+    *) echo "usage: sh tools/setup.sh lab|class|test" >&2; exit 2 ;;
 esac
 
 ready "$goal" && exit 0

@@ -18,7 +18,8 @@ BUILD = ROOT / "build"
 # What a learner's copy needs beside the notebooks, to install and to read.
 COURSE = (
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml",
-    "constraints.txt", "environment.yml", "tools/setup.sh", "polylab", "docs", "site", "app",
+    "constraints.txt", "environment.yml", "tools/setup.sh", "tools/lab_page.py", "polylab", "docs",
+    "site",
 )
 WITHOUT = {"answers", "solution"}  # tags of the cells that learners do not get
 
