@@ -526,14 +526,14 @@ def judge_leak(program):
         tries.append(arrays)
         given.append([reading.numbers for reading in readings])
 
-    def scaled(center=lambda training, test, own: training, size=None, spread=True):
+    def scaled(center=lambda training, test, own: training, size=None, spread=True, axis=0):
         def guess(arrays, ddof):
             x, training, test = arrays
             found = []
             for own in (training, test):
                 rows, of = center(training, test, own), (size or center)(training, test, own)
-                found.append((x[own] - x[rows].mean(axis=0))
-                             / (x[of].std(axis=0, ddof=ddof) if spread else 1))
+                found.append((x[own] - x[rows].mean(axis=axis))
+                             / (x[of].std(axis=axis, ddof=ddof) if spread else 1))
             return found
 
         return guess
@@ -561,6 +561,8 @@ def judge_leak(program):
              "takes part in the spread.", fair),
             (scaled(both, size=lambda training, test, own: training), "The spread is that of the "
              "training rows, but the test set still takes part in the mean.", fair),
+            (scaled(axis=None), "One mean and one spread serve all columns.",
+             "each column has its own."),
             (scaled(spread=False), "The mean is taken away, but nothing is divided by the spread.",
              "only the rows behind the two numbers needed a repair.")):
         if explains(guess):

@@ -33,6 +33,12 @@ class Try:
         return [(damage * numpy.tanh(inputs.astype(float)) @ weights - targets) ** 2
                 for inputs, targets in self.batches]
 
+    def pairs(self):
+        """Return the squared errors of every prediction of a batch against each of its targets."""
+        weights = self.weights.astype(float)
+        return [numpy.subtract.outer(numpy.tanh(inputs.astype(float)) @ weights, targets) ** 2
+                for inputs, targets in self.batches]
+
 
 @checker
 def check_evaluation(answer):
@@ -125,6 +131,11 @@ MISTAKES = (
             "what is left of the earlier batches when the loop is over?"),
     Mistake(_all(lambda squares: squares[0].mean()), "It is the error of the first batch alone.",
             "on which level of indentation does `return` stand?"),
+    *(Mistake(guess, "Shapes (B,) and (B, 1) met, so every prediction of a batch is compared with "
+              "each of its targets.", "print the shape of the difference.")
+      for guess in (lambda one: sum(batch.sum() for batch in one.pairs()) / sum(
+                        len(targets) for _, targets in one.batches),
+                    lambda one: numpy.concatenate([b.ravel() for b in one.pairs()]).mean())),
     Mistake(_all(lambda squares: _mean(squares) ** 0.5), "It is the root of the mean square.",
             "the mean of the squares itself is wanted."),
 )

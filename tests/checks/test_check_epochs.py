@@ -578,6 +578,9 @@ MISSED += [
     ("17.11", scaling(lambda training, test, x: (training - training.mean(0),
                                                  test - training.mean(0))),
      "nothing is divided by the spread"),
+    ("17.11", scaling(lambda training, test, x: [
+        (part - training.mean()) / training.std() for part in (training, test)]),
+     "One mean and one spread serve all columns"),
     ("17.11", scaling(lambda training, test, x: by(training, training)), "a pair is wanted"),
     ("17.11", scaling(lambda training, test, x: (by(test, training), by(training, training))),
      "numbers of shape"),

@@ -143,6 +143,24 @@ def one_for_each_batch(model, batches):
     return [with_no_grad(model, [batch]) for batch in batches]
 
 
+def shapes_that_meet(model, batches):
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        squares = [(model(x).squeeze() - y) ** 2 for x, y in batches]
+    model.train(mode)
+    return sum(part.sum().item() for part in squares) / sum(len(y) for _, y in batches)
+
+
+def mean_over_all_pairs(model, batches):
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        squares = [((model(x)[:, 0] - y) ** 2).flatten() for x, y in batches]
+    model.train(mode)
+    return torch.cat(squares).mean()
+
+
 WRONG = [
     (in_training_mode, "It measures in training mode"),
     (with_its_own_mode, "It measures in training mode"),
@@ -156,6 +174,8 @@ WRONG = [
     (scaled(lambda batches: sum(len(y) for _, y in batches) / len(batches)),
      "divided by the number of batches"),
     (scaled(lambda batches: 2), "not the mean squared error over all points"),
+    (shapes_that_meet, "Shapes (B,) and (B, 1) met"),
+    (mean_over_all_pairs, "Shapes (B,) and (B, 1) met"),
     (last_batch, "of the last batch alone"),
     (first_batch, "of the first batch alone"),
     (with_a_graph, "holds on to a graph"),
