@@ -39,6 +39,7 @@ from polylab.checks.engine.values import (
     require_kind,
     require_precision,
     require_shape,
+    show,
     to_library,
 )
 from polylab.checks.engine.verdict import Refusal
@@ -229,8 +230,8 @@ def _diagnose(answer, trials, given, wanted, scales, loss, library):
                       ONE_DATA_SET)
     i = next(i for i in quick if not correct[i])
     raise Refusal("On some data it is right." if good else RUNS,
-                  f"On {trials[i].n:,} points it is {_list(given[i])}; finite differences give "
-                  f"{_list(wanted[i])}{constants}.",
+                  f"On {trials[i].n:,} points it is {show(given[i])}; finite differences give "
+                  f"{show(wanted[i])}{constants}.",
                   "change b a little, watch the loss, and compare the slope with yours.")
 
 
@@ -263,6 +264,3 @@ def _parts(names):
     return f"the part for {names[0]} is" if len(names) == 1 else (
         f"the parts for {', '.join(names[:-1])} and {names[-1]} are")
 
-
-def _list(numbers):
-    return f"({', '.join(f'{number:.5g}' for number in numbers)})"

@@ -44,6 +44,7 @@ from polylab.checks.engine.values import (
     require_kind,
     require_precision,
     require_shape,
+    show,
     to_library,
 )
 from polylab.checks.engine.verdict import Refusal
@@ -546,7 +547,7 @@ def _diagnose(answer, runs, wanted, given, optimiser, library, also):
     for run, numbers in zip(runs, given, strict=True):
         if not numpy.isfinite(numbers).all():
             raise Refusal(f"It runs for {run.steps} steps.", "The coefficients grow to nan or "
-                          f"infinity; {_list(wanted[runs.index(run)])} are wanted.",
+                          f"infinity; {show(wanted[runs.index(run)])} are wanted.",
                           "print them, the gradient and their dtype step by step.")
     good = [i for i, run in enumerate(runs) if _agree(wanted[i], given[i], run)
             and abs(run.start).max() > TOLERANCE["float32"]]  # of tiny numbers all are near
@@ -566,11 +567,11 @@ def _diagnose(answer, runs, wanted, given, optimiser, library, also):
     if moved:
         raise Refusal(f"{', '.join(moved)} come out right.", "The other coefficients do not.",
                       "compare the four updates line by line.")
-    shown = next((i for i in bad if _list(given[i]) != _list(wanted[i])), bad[0])
+    shown = next((i for i in bad if show(given[i]) != show(wanted[i])), bad[0])
     run, came, right = runs[shown], given[shown], wanted[shown]
     raise Refusal("On some runs it is right." if good else RUNS,
                   f"After {_times(run.steps, 'update')} on {_times(len(run.x), 'point')} they are "
-                  f"{_list(came)}; wanted are {_list(right)}{constants}.",
+                  f"{show(came)}; wanted are {show(right)}{constants}.",
                   FORMULA if order == FORMULA else "what is another in a later step than in the "
                   "first?" if any(run.steps == 1 for run in good_runs) else
                   "do one step by hand and print the gradient.")
@@ -579,9 +580,6 @@ def _diagnose(answer, runs, wanted, given, optimiser, library, also):
 def _times(count, name):
     return f"{count:,} {name}{'' if count == 1 else 's'}"
 
-
-def _list(numbers):
-    return f"({', '.join(f'{number:.5g}' for number in numbers)})"
 
 
 def _name_the_step(runs, given, optimiser, order):
@@ -627,8 +625,8 @@ def _diagnose_late(answer, run, path, numbers):
         raise Refusal(right, f"{long} they are those after {_times(found[0], 'update')}, not the "
                       f"last{constants}.",
                       "which coefficients are handed back, and does the loop turn to its end?")
-    raise Refusal(right, f"{long}, which {_what_it_does(path)}, they are {_list(numbers)}; wanted "
-                  f"are {_list(path[-1])}{constants}.",
+    raise Refusal(right, f"{long}, which {_what_it_does(path)}, they are {show(numbers)}; wanted "
+                  f"are {show(path[-1])}{constants}.",
                   "what changes the rate or the numbers on the way, or ends the loop early?")
 
 

@@ -327,7 +327,7 @@ def moves_without_a_rate(x, y, start, rate, steps):
     (looks_ahead, ("Nesterov",)),
     (in_float64_whatever_comes_in, ("float32 meets float64", "dtype of the data")),
     (lambda *given: (numpy_momentum(*given), 0.0), ("It returns a pair",)),
-    (moves_without_a_rate, ("grown without end", "keeps a step short")),
+    (moves_without_a_rate, ("are nan or infinite", "do they grow")),
 ])
 def test_momentum_by_hand_has_its_own_diagnoses(answer, fragments):
     assert_refused(check_training(answer, "momentum"), *fragments)

@@ -161,6 +161,11 @@ def _hint_for(value):
     return "what type should the last line hand back?"
 
 
+def show(numbers):
+    """Return numbers in brackets, with five digits, for a message that compares two rows."""
+    return f"({', '.join(f'{number:.5g}' for number in numbers)})"
+
+
 def require_shape(reading, shape, hints=()):
     """Refuse unless the numbers have this shape.
 
