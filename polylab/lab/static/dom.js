@@ -19,7 +19,8 @@ export function dress(target, attributes) {
         } else if (value === false || value === null || value === undefined) {
             target.removeAttribute(name);
         } else {
-            target.setAttribute(name, value === true ? "" : String(value));
+            const text = value === true ? "" : String(value);
+            if (target.getAttribute(name) !== text) target.setAttribute(name, text);
         }
     }
     return target;

@@ -176,12 +176,36 @@ export class Chart {
         this.box = { left, right, top, bottom };
         this.across = scale(x, left, right);
         this.up = scale(y, bottom, top);
+        // Frame and words stay while the axes do: a rate that is dragged moves the marks alone.
+        const axes = JSON.stringify([this.box, size, x, y]);
+        if (axes !== this.axes) {
+            this.axes = axes;
+            this.marks = svg("g", { "clip-path": `url(#${this.clip})` });
+            this.picture.replaceChildren(...this.still(scene, rows, columns, size));
+        }
+        const drawn = scene.marks.map(mark => [mark, this.shapes(mark, size)]);
+        this.picture.setAttribute("aria-label", `${this.label}. ${scene.text}`);
+        this.marks.replaceChildren(...drawn.flatMap(([, made]) => made));
+        this.name(drawn.filter(([mark, made]) => mark.name && made.length).map(([mark]) => mark));
+        this.afterwards();
+    }
+
+    /**
+     * Return all that a picture holds: the grid, the words, the marks to come and the frame.
+     *
+     * @param {Scene} scene
+     * @param {[number, string][]} rows where the y axis has its ticks, and what they say
+     * @param {[number, string][]} columns those of the x axis
+     * @param {number} size of the letters
+     */
+    still({ x, y }, rows, columns, size) {
+        const { left, right, top, bottom } = this.box;
         const line = (x1, y1, x2, y2) => svg("path", { d: `M${x1} ${y1}L${x2} ${y2}` });
         const word = (text, attributes) => svg("text", { "font-size": size, ...attributes }, text);
         const grid = svg("g", { class: "pl-grid" },
             ...columns.map(([at]) => line(this.across(at), top, this.across(at), bottom)),
             ...rows.map(([at]) => line(left, this.up(at), right, this.up(at))));
-        const names = svg("g", { class: "pl-ticks" },
+        const words = svg("g", { class: "pl-ticks" },
             ...columns.map(([at, text]) => word(text,
                 { x: this.across(at), y: bottom + 1.25 * size, "text-anchor": "middle" })),
             ...rows.map(([at, text]) => word(text,
@@ -190,16 +214,9 @@ export class Chart {
                             "text-anchor": "middle" }),
             word(y.label, { transform: `translate(${size} ${(top + bottom) / 2}) rotate(-90)`,
                             "text-anchor": "middle" }));
-        const inside = svg("clipPath", { id: this.clip },
-            svg("rect", { x: left, y: top, width: right - left, height: bottom - top }));
-        const drawn = scene.marks.map(mark => [mark, this.shapes(mark, size)]);
-        this.picture.setAttribute("aria-label", `${this.label}. ${scene.text}`);
-        this.picture.replaceChildren(inside, grid, names,
-            svg("g", { "clip-path": `url(#${this.clip})` }, ...drawn.flatMap(([, made]) => made)),
-            svg("rect", { class: "pl-frame", x: left, y: top, width: right - left,
-                          height: bottom - top }));
-        this.name(drawn.filter(([mark, made]) => mark.name && made.length).map(([mark]) => mark));
-        this.afterwards();
+        const frame = { x: left, y: top, width: right - left, height: bottom - top };
+        return [svg("clipPath", { id: this.clip }, svg("rect", frame)), grid, words, this.marks,
+            svg("rect", { class: "pl-frame", ...frame })];
     }
 
     /**
