@@ -124,7 +124,7 @@ STORM = "async (root, {count, milliseconds, calm}) => {" + TOOLS + """
     })();
     while (sent < count) {
         for (; sent < (performance.now() - start) / milliseconds * count && sent < count; sent++) {
-            press(-1);
+            press(sent < count / 2 ? -1 : 1);
             last = performance.now();
         }
         await pause(1);
@@ -262,9 +262,10 @@ def one_by_one(output, count, rest=100):
 
 
 def storm(output, events, seconds, calm=2.0):
-    """Move the slider of an output down without waiting for pictures.
+    """Move the slider of an output down and up again without waiting for pictures.
 
-    Up would be unfair: far above the limit a picture of ``interact`` does not change any more.
+    Up alone would be unfair: far above the limit a picture of ``interact`` does not change any
+    more; down alone would meet the end of the lab's slider.
 
     Returns
     -------
