@@ -67,8 +67,9 @@ class Engine:
         self.drag(selector, 0.5, 0.5)
 
     def text(self, selector):
-        """Return what an element says."""
-        return self.script(f"return document.querySelector({json.dumps(selector)}).textContent")
+        """Return what an element says; nothing if it is not there yet."""
+        return self.script(
+            f"return document.querySelector({json.dumps(selector)})?.textContent ?? ''")
 
     def wait_for_text(self, selector, wanted):
         """Wait until an element says something."""
