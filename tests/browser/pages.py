@@ -42,15 +42,15 @@ class Host:
         What went wrong in the code of the widgets.
     """
 
-    def __init__(self, page, kernel=None):
+    def __init__(self, page):
         self.page = page
-        self.kernel = kernel
+        self.kernel = None
         self.errors = []
         page.on("pageerror", self._hear)
 
     def _hear(self, error):
-        # JupyterLab has errors of its own; a widget's module comes from a blob.
-        if self.kernel is None or "blob:" in (error.stack or ""):
+        # Jupyter has errors of its own; there a widget's module comes from a blob.
+        if self.page.url.startswith("file:") or "blob:" in (error.stack or ""):
             self.errors.append(f"{error}\n{error.stack}")
 
     def widget(self, kind):

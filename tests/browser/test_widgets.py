@@ -254,6 +254,14 @@ def test_question_is_answered_and_explained(host, question, way):
     expect(details.get_by_text("Python never guesses names.")).to_be_visible()
 
 
+def test_no_two_widgets_share_an_id(host, fit, question):
+    """A shared id would cut the curves of one picture to the frame of another."""
+    expect(host.widget("lab")).to_be_attached()
+    ids = host.page.locator(".polylab [id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) >= 9  # two pictures of HandFit, six of the lab, one prompt
+    assert len(set(ids)) == len(ids)
+
+
 @with_a_kernel
 def test_python_moves_the_page(host, fit, question):
     host.kernel.run("fit.a, fit.d = 0.25, -0.125")

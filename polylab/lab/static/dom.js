@@ -89,6 +89,16 @@ export function furnish(root, kind) {
 }
 
 /**
+ * Return an id that nothing else on the page has. Counting would not do: a notebook loads this
+ * module anew for each widget.
+ *
+ * @param {string} name
+ */
+export function unique(name) {
+    return `${name}-${Math.random().toString(36).slice(2)}`;
+}
+
+/**
  * Return text with `code` between backticks, as nodes.
  *
  * @param {string} text

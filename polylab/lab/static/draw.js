@@ -17,7 +17,7 @@
  * are names from polylab/plots.py, such as "fit" and "series-2", "style-2".
  */
 
-import { element, svg } from "./dom.js";
+import { element, svg, unique } from "./dom.js";
 
 /**
  * @typedef {object} Axis
@@ -56,7 +56,6 @@ import { element, svg } from "./dom.js";
  */
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-let charts = 0; // made on this page, so that each can name its parts
 
 /**
  * Return a number as an axis says it: 0.25, 2,000, 3×10⁻⁶, 10⁹.
@@ -119,7 +118,7 @@ export class Chart {
         this.label = label;
         this.shape = shape;
         this.least = least;
-        this.clip = `pl-clip-${++charts}`;
+        this.clip = unique("pl-clip");
         this.picture = svg("svg", { role: "img" });
         /** Lies over the picture, for handles that keep the focus; see `place`. */
         this.overlay = svg("svg", { class: "pl-overlay", role: "none" });

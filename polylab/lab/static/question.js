@@ -1,8 +1,6 @@
 /** A multiple-choice question: the choices are the buttons. State: `choice`, a letter or null. */
 
-import { dress, element, furnish, inline } from "./dom.js";
-
-let questions = 0; // made on this page, so that each can name its parts
+import { dress, element, furnish, inline, unique } from "./dom.js";
 
 /**
  * @param {import("./host.js").View} view
@@ -12,7 +10,7 @@ function render({ model, el }) {
     /** @type {Record<string, [text: string, reason: string]>} */
     const choices = model.get("choices");
     const answer = model.get("answer");
-    const name = `pl-question-${++questions}`;
+    const name = unique("pl-question");
     const buttons = Object.entries(choices).map(([letter, [text]]) =>
         element("button", { type: "button", click: () => choose(letter) },
             element("span", { class: "pl-letter" }, letter), " ",
