@@ -103,9 +103,9 @@ def page(notebook, name):
     -------
     nbformat.NotebookNode
     """
-    notebook.cells[0].source += (
-        f'\n\n<a href="files/{name}" download>Download this notebook</a> · '
-        "[Run it yourself](run.md)\n")
+    first = notebook.cells[0]
+    first.source = first.source.replace(f"{ADDRESS}run.html", "run.md")
+    first.source += f'\n\n<a href="files/{name}" download>Download this notebook</a>\n'
     heading, exercises = "", False
     for number, cell in enumerate(notebook.cells):
         tags, shown = cell.metadata.get("tags", []), {}

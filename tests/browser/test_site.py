@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 import urllib.parse
 import zipfile
 from pathlib import Path
@@ -94,6 +95,14 @@ def test_every_link_and_every_anchor_leads_somewhere(site, pages):
                 assert urllib.parse.unquote(address.fragment) in pages[target.stem].anchors, (
                     f"{name}: {link}")
     assert outside  # links to other sites may be followed, they are not loaded
+
+
+def test_a_notebook_opened_alone_says_how_to_get_polylab(pages):
+    address = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    for path in NOTEBOOKS:
+        first = nbformat.read(path, as_version=4).cells[0].source
+        assert f"]({address['Homepage']}run.html)" in first, path.name
+        assert "run.html" in pages[path.stem].links
 
 
 def test_no_answer_stands_open(pages):
