@@ -53,6 +53,8 @@ class Fault:
 
     Parameters
     ----------
+    name : str
+        What is wrong, in a few words that no learner gets to see.
     judge : callable
         ``judge(program)`` raises `Refusal` unless the program does what it should.
     symptom : str
@@ -61,6 +63,7 @@ class Fault:
         What a right repair shows, for the message of a pass.
     """
 
+    name: str
     judge: Callable
     symptom: str
     lesson: str
@@ -117,6 +120,7 @@ def check_repair(program, exercise):
     Verdict
         "Not repaired yet: …", and no diagnosis, as long as the program shows its first symptom.
     """
+    exercise = FORMER_NAMES.get(exercise, exercise)
     require_choice("exercise", exercise, tuple(FAULTS))
     case = FAULTS[exercise]
     try:
@@ -622,79 +626,109 @@ _ON_TENSORS = partial(judge_training, library="torch", also="losses")
 _ON_ARRAYS = partial(judge_training, also="losses")
 
 FAULTS = {
-    "13.1": Fault(  # gradients not zeroed
+    "13.1": Fault(
+        "gradients not zeroed",
         _ON_TENSORS, "gradients accumulate",
         "every step uses its own gradient, and the loss settles."),
-    "13.2": Fault(  # loss and gradient differ
+    "13.2": Fault(
+        "loss and gradient differ",
         _ON_ARRAYS, "The losses are sums of absolute values",
         "loss and gradient belong to the same function, so the loss falls to its floor."),
-    "13.3": Fault(  # sum called mean
+    "13.3": Fault(
+        "sum called mean",
         _judge_mean, OF_THE_SUM,
         "the gradient is that of the mean, so a rate for the mean works."),
-    "13.4": Fault(  # rate too large
+    "13.4": Fault(
+        "rate too large",
         _judge_rate, "For n = 2,000 the coefficients run away",
         "the rate follows from the data and stays below 2/λmax."),
-    "13.5": Fault(  # prediction one update old
+    "13.5": Fault(
+        "prediction one update old",
         partial(judge_training, also="predicted"), "one update old",
         "the prediction is made anew from the last coefficients."),
-    "13.6": Fault(  # missing flatten
+    "13.6": Fault(
+        "missing flatten",
         _ON_TENSORS, "Shapes (n, 1) and (n,) met",
         "prediction and target have the same shape, so n residuals are added up."),
-    "13.7": Fault(  # stale global
+    "13.7": Fault(
+        "stale global",
         partial(judge_module, formula="cubic"), "global variable",
         "the module uses its own parameters and x, nothing left over from before."),
-    "13.8": Fault(  # range and randint
+    "13.8": Fault(
+        "range and randint",
         partial(judge_module, formula="dynamic"), "there were never 2 extra terms",
         "0, 1 and 2 extra terms come up equally often."),
-    "13.9": Fault(  # slope at zero
+    "13.9": Fault(
+        "slope at zero",
         partial(judge_autograd_function, formula="relu"), "At exactly 0 backward returns 1",
         "at exactly 0 the slope is 0, as for every number on the side that is cut."),
-    "13.10": Fault(  # update inside the graph
+    "13.10": Fault(
+        "update inside the graph",
         _ON_TENSORS, "made inside the graph",
         "the update happens outside the graph, and training goes on."),
-    "13.11": Fault(  # name bound anew
+    "13.11": Fault(
+        "name bound anew",
         _ON_TENSORS, "binds the name to a new tensor",
         "the coefficients keep getting gradients, step after step."),
-    "13.12": Fault(  # graph kept in the losses
+    "13.12": Fault(
+        "graph kept in the losses",
         _judge_plain_losses, "hold on to their graphs",
         "the losses are plain numbers, with no graph behind them."),
-    "13.13": Fault(  # two dtypes
+    "13.13": Fault(
+        "two dtypes",
         _judge_dtypes, TWO_DTYPES, "data and model have one dtype."),
-    "13.14": Fault(  # misspelt name
+    "13.14": Fault(
+        "misspelt name",
         _ON_ARRAYS, "NameError", "every name is spelt as where it was made."),
-    "13.15": Fault(  # device that is not there
+    "13.15": Fault(
+        "device that is not there",
         _judge_device, MISSING_DEVICE,
         "the device is chosen from what the machine has."),
-    "13.16": Fault(  # start overwritten
+    "13.16": Fault(
+        "start overwritten",
         _ON_ARRAYS, "`start` is changed in place",
         "every run starts afresh, so running it again gives the same."),
-    "13.17": Fault(  # print inside the loop
+    "13.17": Fault(
+        "print inside the loop",
         _judge_printing, "In 20 steps it prints 20 lines", "one line is printed, after the loop."),
-    "13.18": Fault(  # order of the coefficients
+    "13.18": Fault(
+        "order of the coefficients",
         _judge_order, "read in reverse order", "fit and evaluation use the same order."),
-    "13.19": Fault(  # plot without x
+    "13.19": Fault(
+        "plot without x",
         _judge_drawing, "The angles of both curves run from",
         "both curves are drawn over x, from −π to π."),
-    "17.5": Fault(  # gradients cleared once, before the loops
+    "17.5": Fault(
+        "gradients cleared once, before the loops",
         judge_zero, "each step uses the sum of all gradients",
         "each step uses the gradient of its own batch."),
-    "17.6": Fault(  # losses added up with their graphs
+    "17.6": Fault(
+        "losses added up with their graphs",
         judge_sum, "holds on to the graphs of all batches",
         "a number is added up, and each graph goes when its step is made."),
-    "17.7": Fault(  # eval() forgotten
+    "17.7": Fault(
+        "eval() forgotten",
         judge_modes, "The validation runs in training mode",
         "the network trains in one mode and is measured in the other, in every epoch."),
-    "17.8": Fault(  # shuffle off
+    "17.8": Fault(
+        "shuffle off",
         judge_shuffle, "In every epoch the points come in the order in which",
         "each epoch deals all pairs once, in an order of its own."),
-    "17.9": Fault(  # scheduler before optimiser
+    "17.9": Fault(
+        "scheduler before optimiser",
         judge_schedule, "The first rate of the schedule is never used",
         "the optimiser steps first, and every rate of the schedule is used once."),
-    "17.10": Fault(  # softmax before cross-entropy
+    "17.10": Fault(
+        "softmax before cross-entropy",
         judge_softmax, "go through a softmax a second time",
         "the cross-entropy is that of the scores, and can fall to 0."),
-    "17.11": Fault(  # scaled with all the data
+    "17.11": Fault(
+        "scaled with all the data",
         judge_leak, "mean and spread are those of all rows",
         "both sets are scaled by what is known from the training rows."),
 }
 """Every broken program of notebooks 13 and 17 by the number of its exercise."""
+
+FORMER_NAMES = {fault.name: exercise for exercise, fault in FAULTS.items()
+                if exercise.startswith("13.")}
+"""What notebook 13 of version 0.1.0 calls the exercises: a learner's own copy still does."""

@@ -6,7 +6,7 @@ import torch
 from grading import assert_not_attempted, assert_passed, assert_refused
 
 from polylab.checks import check_repair
-from polylab.checks.repairs import FAULTS
+from polylab.checks.repairs import FAULTS, FORMER_NAMES
 from polylab.polynomial import best_fit
 
 # Each fault: the broken program as notebook 13 hands it out, right repairs, near misses.
@@ -1309,3 +1309,11 @@ def test_junk_is_refused_for_every_fault(fault, junk):
 def test_a_misspelt_fault_is_an_error():
     with pytest.raises(ValueError, match=r"exercise must be one of 13\.1, 13\.2"):
         check_repair(train_with_none, "no such fault")
+
+
+def test_a_notebook_of_version_0_1_0_still_gets_its_verdicts():
+    assert len(FORMER_NAMES) == 19
+    assert FORMER_NAMES["gradients not zeroed"] == "13.1"
+    assert FORMER_NAMES["plot without x"] == "13.19"
+    case = next(row for row in REPAIRED if row[0] == "13.14")
+    assert check_repair(case[1], "misspelt name").passed
