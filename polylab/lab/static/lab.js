@@ -251,7 +251,7 @@ class Lab {
                 among("batch", "Batch", [[points, `all ${count(points)} points`],
                     ...BATCHES.map(size => [size, `${count(size)} point${size > 1 ? "s" : ""}`])]),
                 among("replacement", "Drawn",
-                    [[false, "shuffled, dealt out"], [true, "with replacement"]]),
+                    [[false, "shuffled"], [true, "with replacement"]]),
                 among("schedule", "Schedule", Object.entries(SCHEDULE_NAMES)),
                 number("warmup", "Warm-up", { most: () => this.model.get("steps"), step: 1,
                     used: () => true })));
