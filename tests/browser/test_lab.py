@@ -184,7 +184,7 @@ def test_rates_are_understood_as_people_type_them_or_refused_with_a_reason(lab, 
         assert python_run(lab).rate == 2e-6
         type_rate(lab, "3e-6")
     else:
-        assert python_run(lab).rate == rate
+        wait_for(lambda: python_run(lab).rate == rate, f"the lab to take {text}")
     expect(alert).to_be_hidden()
     says(lab, python_run(lab))
 
