@@ -173,6 +173,8 @@ def test_metadata_is_reduced_to_what_lasts(refresh):
         {"tags": ["solution", "promise"], "jupyter": hidden},
     ]
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    # JupyterLab names what it saves with "Download as script" by this.
+    assert notebook.metadata.language_info.file_extension == ".py"
     assert notebook.metadata.kernelspec.name == "python3"
 
 

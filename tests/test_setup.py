@@ -33,7 +33,8 @@ COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "head", "id", "make", "mkd
             "sh", "tail", "tee", "touch")
 
 
-PYTHONS = (11, 12, 13, 14)  # 3.11 and so on: those that the suite has been run with
+PYTHONS = (11, 12, 13, 14)  # 3.11 and so on: those whose packages are pinned
+PROVEN = (11, 13)  # those that the suite has been run with
 SYSTEMS = (
     {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
     {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
@@ -112,7 +113,7 @@ class TestLists:
 
     def test_every_proven_python_is_named(self):
         named = re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["classifiers"]))
-        assert list(map(int, named)) == list(PYTHONS)
+        assert list(map(int, named)) == list(PROVEN)
 
     @pytest.mark.parametrize("minor", PYTHONS)
     @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["platform_system"])

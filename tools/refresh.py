@@ -165,7 +165,7 @@ def normalise(notebook):
                 "language": "python",
                 "name": "python3",
             },
-            "language_info": {"name": "python"},
+            "language_info": {"file_extension": ".py", "name": "python"},
         }
     )
     for cell in notebook.cells:
