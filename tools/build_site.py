@@ -116,6 +116,8 @@ def page(notebook, name):
         if cell.cell_type == "markdown":
             found = re.findall(r"^#+ (.*)", cell.source, re.MULTILINE)
             heading = found[-1] if found else heading
+            # A heading is #The-lab in Jupyter, #the-lab here.
+            cell.source = re.sub(r"(?<=\.ipynb#)[\w-]+", lambda m: m[0].lower(), cell.source)
             if not exercises and re.search(r"^### Exercise", cell.source, re.MULTILINE):
                 exercises = True
                 cell.source = f"{EXERCISES}\n\n{cell.source}"
