@@ -145,7 +145,7 @@ function column(loss, goal, floor) {
             { kind: "curve", x: [EMPTY, loss], y: [0.28, 0.28], width: 14,
               colour: loss < goal ? "floor" : "fit" },
             { kind: "rule", x: floor, colour: "floor", dash: "style-1", anchor: "end",
-              text: `floor ${tickText(floor, 4)}` },
+              text: "floor" }, // there is no room for its number, which the words give
             { kind: "rule", x: goal, colour: "series-1", dash: "style-3",
               text: `goal ${tickText(goal, 4)}` },
         ],
