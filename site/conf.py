@@ -10,6 +10,7 @@ ADDRESS = PROJECT["urls"]["Homepage"]  # ends with a slash
 
 project = html_title = PROJECT["name"]
 version = release = PROJECT["version"]
+project_copyright = PROJECT["authors"][0]["name"]
 language = "en"
 extensions = ["myst_nb", "notfound.extension", "sphinx-mathjax-offline", "sphinxext.opengraph"]
 exclude_patterns = ["README.md"]  # it is included in parts

@@ -111,6 +111,9 @@ def page(notebook, name):
         tags, shown = cell.metadata.get("tags", []), {}
         for tag in set(tags) & set(FOLDED):
             hidden, words = FOLDED[tag]
+            exercise = re.search(r"(?m)^(?:# )?Exercise (\d+\.\d+(?:, the \w+)?)", cell.source)
+            if tag == "solution" and exercise:
+                words = f"An answer to {exercise[1]}"
             tags = [*tags, hidden]
             shown |= {"code_prompt_show": words, "code_prompt_hide": words}
         if cell.cell_type == "markdown":
@@ -122,7 +125,7 @@ def page(notebook, name):
                 exercises = True
                 cell.source = f"{EXERCISES}\n\n{cell.source}"
             if "solution" in tags:
-                cell.source = (f"<details><summary>{FOLDED['solution'][1]}</summary>\n\n"
+                cell.source = (f"<details><summary>{shown['code_prompt_show']}</summary>\n\n"
                                f"{cell.source}\n\n</details>")
         elif any("image/png" in output.get("data", {}) for output in cell.outputs):
             words = f"Figure, {heading}. {first_sentence(notebook.cells[number + 1:])}"
