@@ -3,7 +3,7 @@
 #     make lab       open the course in JupyterLab
 #     make app       serve the learning-rate lab alone, as a static page
 #     make test      run every test and every notebook
-#     make browsers  try the static page in Firefox and in WebKit, Safari's engine
+#     make browsers  try the pages in Firefox and in WebKit, Safari's engine
 #     make site      build the course as a site of static pages, build/site/
 #     make versions  run every test with the lowest and the newest version of everything
 #     make bench     print the benchmark table

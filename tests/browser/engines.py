@@ -1,4 +1,4 @@
-"""The static page in Firefox and in WebKit, the engine of Safari and of every iPad.
+"""The static page and the site in Firefox and in WebKit, the engine of Safari and of every iPad.
 
     make browsers
 
@@ -22,7 +22,7 @@ import numpy
 import pytest
 import websocket
 from live import wait_for
-from pages import served, stand_ins, write_page
+from pages import ALL_ALIVE, build_site, served, stand_ins, write_page
 
 from polylab.lab import LearningRateLab, modules
 
@@ -255,14 +255,16 @@ def test_lab_computes_the_runs_of_polylab_descent(page, optimiser, rate):
     assert f"{says} swings" in page.text(".pl-lab .pl-words")
 
 
+BEYOND = """
+    const wide = document.documentElement.clientWidth;
+    return [...document.querySelectorAll(".polylab *")].filter(part => {
+        const box = part.getBoundingClientRect();
+        return box.width && !part.closest("svg") && (box.right > wide + 1 || box.left < -1);
+    }).map(part => part.outerHTML.slice(0, 100));"""
+
+
 def test_everything_fits_on_the_page(page):
-    beyond = page.script("""
-        const wide = document.documentElement.clientWidth;
-        return [...document.querySelectorAll(".polylab *")].filter(part => {
-            const box = part.getBoundingClientRect();
-            return box.width && !part.closest("svg") && (box.right > wide + 1 || box.left < -1);
-        }).map(part => part.outerHTML.slice(0, 100));""")
-    assert beyond == []
+    assert page.script(BEYOND) == []
 
 
 def test_page_loads_the_modules_as_they_are(engine, tmp_path):
@@ -273,3 +275,27 @@ def test_page_loads_the_modules_as_they_are(engine, tmp_path):
     with served(tmp_path) as address:
         engine.open(f"{address}/index.html")
         engine.wait_for_text(".pl-hand-fit .pl-words", "Loss 999.5")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server") / "the site"
+    build_site(folder)
+    with served(folder.parent) as address:
+        yield f"{address}/the%20site"
+
+
+@pytest.mark.parametrize("name", ["index", "00_start_here", "12_find_the_learning_rate"])
+def test_site_is_alive(engine, site, name):
+    engine.open(f"{site}/{name}.html")
+    wait_for(lambda: engine.script(f"return {ALL_ALIVE}"), f"the widgets of {name}")
+    assert engine.script("return document.querySelectorAll('.polylab[data-live]').length") > 0
+    assert engine.script(BEYOND) == []
+    if name == "index":
+        engine.script("document.querySelector('.pl-rate input[type=text]').select()")
+        engine.press(".pl-rate input[type=text]", *"3.4e-6", "Enter")
+        run = LearningRateLab(rate=3.4e-6).trajectory
+        engine.wait_for_text(".pl-lab .pl-words", f"loss {run.losses[-1]:.5g}")
+    else:
+        engine.click(".pl-choices button:nth-child(1)")
+        engine.wait_for_text(".pl-question .pl-verdict", ", A.")

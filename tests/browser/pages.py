@@ -3,12 +3,14 @@
 import functools
 import http.server
 import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
 import nbformat
 from axe_playwright_python.sync_playwright import Axe
-from live import Kernel, jupyterlab, wait_for
+from live import ROOT, Kernel, jupyterlab, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 
 from polylab.lab import HandFit, LearningRateLab, Question, modules
@@ -85,6 +87,21 @@ def stand_ins():
     """Return the widgets of the test notebook, as HTML that a page can bring to life."""
     widgets = HandFit(), eval(QUESTION, {"Question": Question}), LearningRateLab()
     return [widget.stand_in() for widget in widgets]
+
+
+def build_site(folder):
+    """Build the site of the course as `make site` does, in a folder; fail if Sphinx warns."""
+    program = ("import sys; from pathlib import Path; sys.path.insert(0, 'tools'); "
+               "from build_site import build; build(Path(sys.argv[1]))")
+    run = subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT,
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "WARNING" not in run.stderr
+
+
+# True when every widget that a page has a place for is there to be used.
+ALL_ALIVE = """[...document.querySelectorAll(".polylab[data-widget]")].every(
+    place => "live" in place.dataset && place.querySelector("button, input"))"""
 
 
 @contextmanager

@@ -1,14 +1,11 @@
 """The site: whole, folded where an answer stands, alive in every place, and asking nobody else."""
 
-import functools
 import html.parser
-import http.server
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
 import tomllib
 import urllib.parse
 import zipfile
@@ -17,6 +14,8 @@ from pathlib import Path
 import nbformat
 import numpy
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages import ALL_ALIVE, build_site, served
 
 from polylab.data import sine_samples
 from polylab.gradients import squared_error
@@ -24,19 +23,16 @@ from polylab.lab import Question
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PAGES = ("index", "run", "teachers", "trouble", "search", "404", *(p.stem for p in NOTEBOOKS))
+PAGES = ("index", "run", "teachers", "class", "trouble", "search", "404",
+         *(path.stem for path in NOTEBOOKS))
+USED = ("index", "00_start_here", "12_find_the_learning_rate")  # a page of each kind
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Build the site once, as `make site` does; yield its folder, inside another."""
     folder = tmp_path_factory.mktemp("server") / "sub folder" / "polylab"
-    program = ("import sys; from pathlib import Path; sys.path.insert(0, 'tools'); "
-               "from build_site import build; build(Path(sys.argv[1]))")
-    run = subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT,
-                         capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert "WARNING" not in run.stderr
+    build_site(folder)
     return folder
 
 
@@ -154,17 +150,9 @@ def test_the_wheel_brings_the_course(site, tmp_path):
 @pytest.fixture(scope="module")
 def address(site):
     """Serve the folder around the site; yield the address of the site in it."""
-    class Silent(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
     outer = site.parents[1]
-    handler = functools.partial(Silent, directory=outer)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        path = urllib.parse.quote(site.relative_to(outer).as_posix())
-        yield f"http://127.0.0.1:{server.server_port}/{path}"
-        server.shutdown()
+    with served(outer) as root:
+        yield f"{root}/{urllib.parse.quote(site.relative_to(outer).as_posix())}"
 
 
 @pytest.fixture
@@ -184,10 +172,15 @@ def page(browser):
 
 def live(page):
     """Return the places of the widgets on a page, after all of them have come to life."""
-    page.wait_for_function(
-        "[...document.querySelectorAll('.polylab[data-widget]')].every("
-        "place => 'live' in place.dataset && place.querySelector('button, input'))")
+    page.wait_for_function(ALL_ALIVE)
     return page.locator(".polylab[data-widget]")
+
+
+def serious(page):
+    """Return what axe-core finds on a page that keeps somebody out of it."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(one["id"], [node["html"][:100] for node in one["nodes"]]) for one in found
+            if one["impact"] in ("serious", "critical")]
 
 
 @pytest.mark.browser
@@ -201,6 +194,10 @@ def test_every_page_is_alive_fits_a_phone_and_asks_nobody_else(address, site, pa
         wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{name} is {wide} pixels too wide for a phone"
         assert page.complaints == [], name
+        # Whether it suits everybody is asked of every page; in the dark, of one of each kind.
+        for scheme in ("light", "dark") if name in USED else ("light",):
+            page.emulate_media(color_scheme=scheme)
+            assert serious(page) == [], (name, scheme)
 
 
 @pytest.mark.browser
@@ -209,11 +206,14 @@ def test_works_from_a_stick(site, page):
     assert live(page).count() > 1
     # Furo looks at its own style sheets, which a file may not; nothing else may complain.
     assert page.locator(".polylab[data-live] button").count() > 3
+    page.goto((site / "run.html").as_uri())
+    wheel = next((site / "files").glob("*.whl")).as_uri()
+    assert f"pip install {wheel}\n" in page.locator(".address pre").first.inner_text()
 
 
 @pytest.mark.browser
 def test_questions_are_answered_as_python_answers_them(address, page):
-    for name in ("00_start_here", "12_find_the_learning_rate"):
+    for name in USED[1:]:
         page.goto(f"{address}/{name}.html")
         places = live(page)
         for number in range(places.count()):
