@@ -51,7 +51,7 @@ class Engine:
     def drag(self, selector, start, end):
         """Drag from one part of the width of an element to another: 0 is left, 1 is right."""
         code = (f"const place = document.querySelector({json.dumps(selector)});"
-                "place.scrollIntoView({block: 'center'});"
+                "place.scrollIntoView({block: 'center', behavior: 'instant'});"
                 "const box = place.getBoundingClientRect();"
                 "return [box.left, box.top + box.height / 2, box.width];")
         left, top, width = self.script(code)
