@@ -10,8 +10,6 @@ added here, on the way. In ``files/`` lie what a reader may take away: the noteb
 """
 
 import argparse
-import functools
-import http.server
 import re
 import shutil
 import subprocess
@@ -28,6 +26,7 @@ from polylab.lab import LearningRateLab, modules
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from lab_page import serve
 from student import write_copies
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,17 +175,6 @@ def write_sitemap(site):
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n',
         encoding="utf-8")
     (site / "robots.txt").write_text(f"Sitemap: {ADDRESS}sitemap.xml\n", encoding="utf-8")
-
-
-def serve(site):
-    """Serve a folder to this machine, at an address that is printed, until it is interrupted."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        print(f"http://127.0.0.1:{server.server_port}/ (to end it, press Control-C)", flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
 
 
 if __name__ == "__main__":
