@@ -57,11 +57,11 @@ def test_learners_can_set_up_from_their_copy(copies):
     assert not (student / "tests").exists()
 
 
-def nbgrader(course, *arguments):
+def nbgrader(course, *arguments, code=0):
     """Run one nbgrader command in a course folder; fail with what it printed."""
     run = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course,
                          capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == code, run.stderr
     return run
 
 
@@ -84,6 +84,26 @@ def copy_first_check(path):
     place = next(i for i, cell in enumerate(notebook.cells) if "check" in tags(cell))
     notebook.cells.insert(place, nbformat.from_dict({**notebook.cells[place], "id": "copy"}))
     nbformat.write(notebook, path)
+
+
+def damage_submissions(course, release, right):
+    """Hand in right answers in the ways in which they arrive damaged."""
+    renamed = hand_in(course, "김하늘", release, right)
+    renamed.write_bytes(b"\xef\xbb\xbf" + renamed.read_bytes())
+    renamed.rename(renamed.with_name(f"{ASSIGNMENT} (1).ipynb"))
+    for learner in ("cleared", "deleted", "exit"):
+        path = hand_in(course, learner, release, right)
+        notebook = read(path)
+        if learner == "cleared":
+            for cell in notebook.cells:
+                cell.metadata.clear()
+        elif learner == "deleted":
+            del notebook.cells[next(i for i, cell in enumerate(notebook.cells)
+                                    if "check" in tags(cell))]
+            notebook.cells.insert(1, nbformat.v4.new_code_cell("while True: pass"))
+        else:
+            notebook.cells.append(nbformat.v4.new_code_cell("import os; os._exit(0)"))
+        nbformat.write(notebook, path)
 
 
 def right_answers():
@@ -128,7 +148,7 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
     source.write_bytes((student / "notebooks" / source.name).read_bytes())
     (tmp_path / "nbgrader_config.py").write_text(
         (ROOT / "tools" / "nbgrader_config.py").read_text(encoding="utf-8")
-        + "c.CourseDirectory.course_id = 'polylab'\n"
+        + "c.ExecutePreprocessor.timeout = 30\nc.CourseDirectory.course_id = 'polylab'\n"
         f"c.CourseDirectory.root = {str(tmp_path)!r}\n", encoding="utf-8")
 
     nbgrader(tmp_path, "generate_assignment", "polylab")
@@ -142,7 +162,14 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
     copy_first_check(hand_in(tmp_path, "wrong", release, wrong))
     blank = [cell.source for cell in read(release).cells if "exercise" in tags(cell)]
     hand_in(tmp_path, "tricks", release, [TRICKS + blank[0], *blank[1:]])
-    run = nbgrader(tmp_path, "autograde", "polylab")
+    damage_submissions(tmp_path, release, right)
+    run = nbgrader(tmp_path, "autograde", "polylab", code=1)
+    named = re.findall(r"for student '(.*)'", run.stderr)
+    assert named == ["exit"]
+    for words in ("Kernel died while waiting for execute reply",
+                  "Timeout waiting for execute reply",
+                  "deleted: check cell 'check-1' is given back"):
+        assert words in run.stderr
     assert "Cell with id 'check-1' exists multiple times!" in run.stderr
     assert "partial credit" not in run.stderr
 
@@ -150,6 +177,7 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
 
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         marks = {learner: gradebook.find_submission("polylab", learner)
-                 for learner in ("right", "wrong", "tricks")}
+                 for learner in ("right", "wrong", "tricks", "김하늘", "cleared", "deleted")}
         scores = {learner: (mark.score, mark.max_score) for learner, mark in marks.items()}
-    assert scores == {"right": (3, 3), "wrong": (0, 3), "tricks": (0, 3)}
+    assert scores == {"right": (3, 3), "wrong": (0, 3), "tricks": (0, 3),
+                      "김하늘": (3, 3), "cleared": (3, 3), "deleted": (3, 3)}
