@@ -95,6 +95,13 @@ def _two_vectors(random):
     return random.normal(size=count), random.normal(size=count)
 
 
+def _predictions(random):
+    """Return predictions and true values; the largest miss is at an end, or in the middle."""
+    predicted, y = _two_vectors(random)
+    predicted[random.choice([0, len(y) // 2, -1])] += random.choice([-6, 6])
+    return predicted, y
+
+
 def _number(random):
     return (float(random.uniform(-4, 4)),)
 
@@ -220,7 +227,14 @@ def _losses_and_patience(random):
     """Return validation losses that fall and then rise, with noise, and a patience."""
     epochs, turn = random.integers(40, 80), random.integers(8, 25)
     losses = 1 + ((numpy.arange(epochs) - turn) / epochs) ** 2 + random.normal(0, 0.05, epochs)
-    return losses, int(random.integers(4, 9))
+    patience = int(random.integers(2, 7))
+    best = _stop()(losses, patience)[0] - 1
+    if best:
+        losses[losses[:best].argmin()] = 1.0001 * losses[best]  # so that it is hardly better
+    losses[best + 1] = losses[best]  # as good, so no new best
+    # Some runs end before the patience does, and some with a new best.
+    end = random.choice([epochs, best + patience, best + 1])
+    return losses[:end], patience
 
 
 def _stop(better=lambda loss, best: loss < best, starts_anew=True, sees_all=False, late=0):
@@ -360,7 +374,7 @@ TASKS = {
     "largest_miss": Task(
         "the largest distance between predicted and y, as a plain Python number",
         wanted=lambda predicted, y: float(numpy.linalg.norm(predicted - y, numpy.inf)),
-        inputs=_two_vectors,
+        inputs=_predictions,
         library="torch",
         hint="difference, absolute value, largest, and then out of the tensor.",
         plain=True,
@@ -870,6 +884,9 @@ TASKS = {
             NearMiss(lambda losses, patience: tuple(
                          epoch - 1 for epoch in _stop()(losses, patience)),
                      "The epochs are counted from 0.", "the first epoch is epoch 1."),
+            NearMiss(_stop(better=lambda loss, best: loss <= best),
+                     "A loss that is equal to the best one is taken for a new best.",
+                     "what does *new* mean when two losses are the same?"),
             NearMiss(lambda losses, patience: (_stop()(losses, patience)[1],) * 2,
                      "It keeps the weights of the last epoch: all epochs of the patience are in "
                      "them.", "which epoch had the smallest loss?"),

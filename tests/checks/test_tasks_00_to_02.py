@@ -176,3 +176,11 @@ def test_near_misses_are_named(task, answer, fragment):
 @pytest.mark.parametrize("task", dict(RIGHT))
 def test_an_ellipsis_is_not_an_attempt(task):
     assert_not_attempted(check_tensor(..., task))
+
+
+@pytest.mark.parametrize("part", [slice(1, None), slice(None, -1)])
+def test_the_largest_miss_may_be_at_an_end(part):
+    def loses_one(predicted, y):
+        return (predicted - y)[part].abs().max().item()
+
+    assert_refused(check_tensor(loses_one, "largest_miss"), "On some inputs it is right")

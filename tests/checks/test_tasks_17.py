@@ -81,6 +81,31 @@ def stop_one_late(losses, patience):
     return stop_by_loop(losses, patience + 1)
 
 
+def stop_at_a_tie(losses, patience):
+    best, kept = math.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss <= best:
+            best, kept = loss, epoch
+        if epoch - kept == patience:
+            break
+    return kept, epoch
+
+
+def stop_for_clear_gains(losses, patience):
+    best, kept = math.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < 0.999 * best:
+            best, kept = loss, epoch
+        if epoch - kept == patience:
+            break
+    return kept, epoch
+
+
+def stop_without_an_end(losses, patience):
+    kept, epoch = stop_by_loop(losses, patience)
+    return kept, epoch if epoch - kept == patience else kept
+
+
 def stop_at_rises(losses, patience):
     rises = 0
     for epoch in range(1, len(losses)):
@@ -145,6 +170,9 @@ WRONG = [
     ("stop_in_time", stop_and_see_the_future, "lies behind the stop"),
     ("stop_in_time", stop_without_counting_anew, "from the beginning"),
     ("stop_in_time", stop_one_late, "one epoch too late"),
+    ("stop_in_time", stop_at_a_tie, "taken for a new best"),
+    ("stop_in_time", stop_for_clear_gains, "wrong"),
+    ("stop_in_time", stop_without_an_end, ""),
     ("stop_in_time", stop_at_rises, "worse than the one before"),
     ("stop_in_time", never_stop, "never stops early"),
     ("stop_in_time", stop_at_once, "`patience` is not used"),
