@@ -219,6 +219,10 @@ def _call_at(answer, place, seed):
     if changed:
         raise Refusal("It runs.", f"Its input {is_or_are(changed)} changed in place.",
                       "make a new tensor.")
+    if theta.requires_grad or v.requires_grad:
+        name = "theta" if theta.requires_grad else "v"
+        raise Refusal("It runs.", f"`{name}` came without `requires_grad` and has it afterwards.",
+                      "make a leaf of your own: a copy that is watched.")
     return reading.numbers
 
 
@@ -249,6 +253,7 @@ SPECTRA = tuple(Spectrum(numpy.array(curvatures), numpy.array(start, float))
     ([-7.0, 6.0, 2.0, 0.5, 0.1], [1, 2, 1, 1, 1]),
     ([9.7e4, 9.4e4, 5e4, 1e4, -3e4, 10.0], [1, 1, 1, 1, 1, 1]),
     ([1e-3, 9e-4, 1e-4, -2e-4], [0.05, 5, 1, 1]),
+    ([3.0, 2.97, 1.0, -0.5], [1, 1, 1, 1]),
 ))
 FOUR_DIGITS = 2e-4  # relative
 
@@ -280,12 +285,15 @@ def check_power_iteration(answer):
     wanted = [spectrum.curvatures[0] for spectrum in SPECTRA]
     right = [_four_digits(came, value) for came, value in zip(given, wanted, strict=True)]
     if all(right):
-        return ("Right: of four matrices it finds the eigenvalue that is largest in size, with "
+        return ("Right: of five matrices it finds the eigenvalue that is largest in size, with "
                 "its sign.")
     name_the_mistake(EIGENVALUE_MISTAKES, SPECTRA, given, _four_digits, "It returns one number.")
     _name_early_stop(given, right)
-    raise Refusal("It returns one number.", f"For the eigenvalues 5, 2, 1 and −1 it is "
-                  f"{given[0]:.5g}.", "multiply, measure v · Hv, bring to length 1, and again.")
+    first = right.index(False)
+    *others, last = (f"{value:g}".replace("-", "−") for value in SPECTRA[first].curvatures)
+    raise Refusal("It returns one number.", f"For the eigenvalues {', '.join(others)} and {last} "
+                  f"it is {given[first]:.5g}.", "multiply, measure v · Hv, bring to length 1, and "
+                  "again.")
 
 
 def _name_early_stop(given, right):

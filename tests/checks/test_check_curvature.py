@@ -220,7 +220,8 @@ WRONG_EIGENVALUES = [
     (stands_still, "stands still"),
     (largest_of_all, "the largest positive one"),
     (by_lanczos, "It leaves the work to `largest_curvature`"),
-    (lambda product, v: 5.0, "For the eigenvalues 5, 2, 1 and −1 it is 5"),
+    (lambda product, v: 5.0, "For the eigenvalues −7, 6, 2, 0.5 and 0.1 it is 5"),
+    (after(100), "stops too early"),
     (lambda product, v: None, "None"),
 ]
 
@@ -291,3 +292,12 @@ def test_wrong_limits_are_named(make, fragment, network):
                                    lambda answer: check_network_rate(answer, None, None)])
 def test_not_attempted(check):
     assert_not_attempted(check(...))
+
+
+def test_theta_stays_unwatched():
+    def watches(loss_of, theta, v):
+        theta.requires_grad_()
+        (g,) = torch.autograd.grad(loss_of(theta), theta, create_graph=True)
+        return torch.autograd.grad(g @ v, theta)[0]
+
+    assert_refused(check_hessian_product(watches), "`theta` came without `requires_grad`")
