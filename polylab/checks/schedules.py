@@ -170,7 +170,8 @@ MISTAKES = (
 def _make_runs():
     runs = []
     for seed, (sizes, epochs, dtype) in enumerate((
-            ((8, 8, 3), 3, "float64"), ((5, 5), 2, "float64"), ((6, 6, 6, 2), 4, "float32"))):
+            ((8, 8, 3), 3, "float64"), ((5, 5), 2, "float64"), ((6, 6, 6, 2), 4, "float32"),
+            ((7, 4), 9, "float64"))):
         random = numpy.random.default_rng(70 + seed)
         batches = tuple((random.normal(size=(size, 4)).astype(dtype),
                          random.normal(size=size).astype(dtype)) for size in sizes)

@@ -164,3 +164,18 @@ def test_numbers_that_nobody_has_thought_of_are_refused():
         return step_lr(batches, start, rate, epochs) / 2
 
     assert_refused(check_schedule(halved), "not the coefficients", "one epoch of one batch")
+
+
+def test_more_epochs_than_somebody_thought_of():
+    def six_at_most(batches, start, rate, epochs):
+        theta = start.clone().requires_grad_()
+        optimiser = torch.optim.SGD([theta], lr=rate)
+        for _ in range(min(epochs, 6)):
+            for inputs, answers in batches:
+                optimiser.zero_grad()
+                ((inputs @ theta - answers) ** 2).mean().backward()
+                optimiser.step()
+            optimiser.param_groups[0]["lr"] /= 2
+        return theta.detach()
+
+    assert_refused(check_schedule(six_at_most), "In some runs")
