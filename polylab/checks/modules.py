@@ -225,7 +225,9 @@ def _make(answer):
         _require_no_arguments(answer)
         _require_forward(answer)
         # Another seed than that of FIRST_GUESS, whose four numbers were once drawn with seed 0.
-        return _require_started(call(answer, seed=11).value)
+        module, other = (_require_started(call(answer, seed=11).value) for _ in range(2))
+        _require_own_parameters(module, other)
+        return module
     if is_a(answer, torch.nn.Module):
         require_no_outside_data(answer, "It is a module.")
         _require_forward(type(answer))
@@ -233,6 +235,20 @@ def _make(answer):
     came = "a class that is not derived from it" if is_a(answer, type) else describe(answer)
     raise Refusal("", f"A torch.nn.Module is wanted, {came} came.",
                   "hand over the class or an object of it.")
+
+
+def _require_own_parameters(module, other):
+    """Refuse a class whose objects hold the same parameters: training one trains them all."""
+    import torch
+
+    own, others = (dict(torch.nn.Module.named_parameters(one)) for one in (module, other))
+    shared = [name for name, parameter in own.items()
+              if any(parameter is another for another in others.values())]
+    if shared:
+        raise Refusal("It is a class derived from torch.nn.Module.",
+                      f"Two of its objects share {', '.join(f'`{name}`' for name in shared)}: "
+                      "who trains one has trained the other.",
+                      "make the parameters inside `__init__`.")
 
 
 def _require_forward(answer):

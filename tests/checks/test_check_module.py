@@ -629,3 +629,17 @@ def test_brackets_too_many_are_told_as_such():
 def row_init(self):
     nn.Module.__init__(self)
     self.row = nn.Parameter(torch.zeros(1, 4))
+
+
+def test_parameters_made_outside_the_class_are_shared():
+    shared = torch.nn.Parameter(torch.tensor(FIRST_GUESS))
+
+    class Shares(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.theta = shared
+
+        def forward(self, x):
+            return sum(self.theta[k] * x**k for k in range(4))
+
+    assert_refused(check_module(Shares, "cubic", start=FIRST_GUESS), "share `theta`")
