@@ -236,7 +236,9 @@ def make_runs(optimiser, loss="sum", exact=True):
     adaptive = optimiser in ADAPTIVE
     # Of gradients that are far larger than its ε an adaptive rule keeps the sign alone, and would
     # not tell the sum from the mean: with data so small it does.
-    tiny = ((1, 50, 0.45, 1, "float64", 1e-8),) if adaptive else ()
+    # Two sizes, because with one alone n and the size of ε could be taken for each other.
+    tiny = tuple((seed, n, 0.45, 1, "float64", 1e-8) for seed, n in ((1, 50), (5, 21))
+                 if adaptive)
     grows = ((7, 9, 20, 14, "float64", 30),) if adaptive else ((7, 9, 2.4, 8, "float64", 1),)
     return tuple(_make_run(optimiser, loss, exact, *choice) for choice in (
         (0, 2000, 0.28, 6, "float64", 1),
@@ -593,7 +595,8 @@ def _name_the_step(runs, given, optimiser, order):
     turns = ("does the first turn move anything, or is v still zero there?" if order == FORMULA
              else TURNS)
     for wanted, sentence, hint in (
-        ([0 for _ in steps], "They are those of the start: no update was made.", order),
+        ([0 for _ in steps], "They are those of the start: no update was made, or none is "
+         "handed back.", order),
         ([1 for _ in steps], "It makes one update only, whatever `steps` is.",
          "which lines belong inside the loop, by their indentation?"),
         ([t - 1 for t in steps], "They are those after steps − 1 updates: one update is missing, "

@@ -717,3 +717,17 @@ def test_an_optimiser_must_be_used_or_must_not():
 def test_adam_hands_back_one_tensor():
     assert_refused(check_training(lambda *given: with_optimiser(adam)(*given).tolist(), "adam",
                                   library="torch"), "one tensor of shape (4,) is wanted")
+
+
+def test_another_epsilon_is_not_taken_for_the_mean():
+    def with_epsilon(x, y, start, rate, steps):
+        theta = start.clone().requires_grad_()
+        optimiser = torch.optim.Adam([theta], lr=rate, eps=1e-6)
+        for _ in range(steps):
+            optimiser.zero_grad()
+            ((sum(theta[k] * x**k for k in range(4)) - y) ** 2).sum().backward()
+            optimiser.step()
+        return theta.detach()
+
+    verdict = check_training(with_epsilon, optimiser="adam", library="torch")
+    assert_refused(verdict, "eps = 1e-6")
