@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import polylab.checks.engine.guard
+from polylab.checks.engine.state import default_device
 
 matplotlib.use("agg")
 
@@ -65,7 +66,7 @@ def world():
         "torch.random": torch.get_rng_state(),
         "default dtype": torch.get_default_dtype(),
         "gradient mode": torch.is_grad_enabled(),
-        "default device": torch.get_default_device(),
+        "default device": default_device(),
         "torch modes": torch.overrides._get_current_function_mode_stack(),
         "threads": torch.get_num_threads(),
         "anomaly": torch.is_anomaly_enabled(),

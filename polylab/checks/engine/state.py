@@ -163,7 +163,7 @@ def _undo_settings():
     if torch is not None:
         generators.append((torch.get_rng_state, torch.set_rng_state))
         # Always put back: a "cpu" that was set by name reads like the one before.
-        generators.append((_default_device, _reset_default_device))
+        generators.append((default_device, _reset_default_device))
         if torch.cuda.is_initialized():
             generators.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
         settings += [
@@ -190,7 +190,7 @@ def _undo_setting(get, put):
     return lambda: put(old) if get() != old else None
 
 
-def _default_device():
+def default_device():
     """Return torch's default device; None if it is one that this machine does not have.
 
     Torch looks by making a tensor there. Torch 2.6 asks None for its device once the default was
