@@ -203,7 +203,7 @@ def test_a_function_that_never_returns_is_stopped(checker, answer, short_patienc
     assert sys.exc_info() == (None, None, None)
 
 
-def test_what_waits_is_told_from_what_computes(short_patience):
+def test_what_waits_is_told_from_what_computes(some_patience):
     assert_refused(check_gradient(sleeps), "it computes nothing, it waits")
     assert "waits" not in check_gradient(never_returns).message
 
