@@ -191,7 +191,7 @@ def test_rates_are_understood_as_people_type_them_or_refused_with_a_reason(lab, 
 
 def test_rate_slider_by_keys_by_pointer_and_as_it_is_spoken(lab):
     slider = lab.get_by_role("slider", name="Learning rate", exact=True)
-    assert slider.get_attribute("aria-valuetext") == "rate ten to the minus six"
+    expect(slider).to_have_attribute("aria-valuetext", "rate ten to the minus six")
     slider.press("ArrowRight")
     rate = python_run(lab).rate
     assert 1.004e-6 < rate < 1.02e-6

@@ -15,7 +15,9 @@ import nbformat
 import numpy
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from live import wait_for
 from pages import ALL_ALIVE, build_site, served
+from playwright.sync_api import expect
 
 from polylab.data import sine_samples
 from polylab.gradients import squared_error
@@ -226,7 +228,7 @@ def test_questions_are_answered_as_python_answers_them(address, page):
                 buttons.nth(choice).click()
                 letter = "ABCDEFGH"[choice]
                 verdict = "Right" if letter == state["answer"] else "Not yet"
-                assert f"{verdict}, {letter}." in place.inner_text()
+                expect(place).to_contain_text(f"{verdict}, {letter}.")
 
 
 @pytest.mark.browser
@@ -238,11 +240,15 @@ def test_four_sliders_have_the_loss_that_python_has(address, page):
                               place.locator("input[type=range]").all(), strict=True):
         control.evaluate("(e, v) => {e.value = v; e.dispatchEvent(new Event('input', "
                          "{bubbles: true}))}", str(value))
-    values = [float(v) for v in place.locator("input[type=range]").evaluate_all(
-        "all => all.map(e => e.value)")]
     x, y = sine_samples()
-    loss = float(squared_error(numpy.array(values), x, y))
-    assert f"{loss:.5g}" in place.inner_text()
+
+    def agrees():
+        values = [float(v) for v in place.locator("input[type=range]").evaluate_all(
+            "all => all.map(e => e.value)")]
+        loss = float(squared_error(numpy.array(values), x, y))
+        return values[1] == 0.85 and f"{loss:.5g}" in place.inner_text()
+
+    wait_for(agrees, "the page to say the loss of its four sliders")
 
 
 @pytest.mark.browser
