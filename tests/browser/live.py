@@ -67,25 +67,9 @@ class Server:
         Where it listens, such as ``http://127.0.0.1:4711``.
     """
 
-    def __init__(self, process, address, folder):
-        self._process = psutil.Process(process.pid)
+    def __init__(self, address, folder):
         self._folder = folder
         self.address = address
-
-    def kernels(self):
-        """Return the processes of the kernels that run now."""
-        found = []
-        for child in self._process.children(recursive=True):
-            try:
-                if "ipykernel_launcher" in child.cmdline():
-                    found.append(child)
-            except psutil.NoSuchProcess:
-                continue
-        return found
-
-    def log(self):
-        """Return what the server has printed so far."""
-        return (self._folder / "log").read_text(encoding="utf-8")
 
     def connection_file(self, notebook):
         """Wait for the kernel of an open notebook; return the file that tells how to reach it."""
@@ -128,7 +112,7 @@ def server(*command, cwd=None):
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
             )
         try:
-            yield Server(process, _printed_address(process, log), folder)
+            yield Server(_printed_address(process, log), folder)
         finally:
             _stop(process)
 
