@@ -1,6 +1,7 @@
 """The set-up: one list of packages, proven versions, and failures that are explained."""
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import pkgutil
@@ -57,6 +58,14 @@ def pins():
             assert canonicalize_name(name) not in found, f"{name} is listed twice"
             found[canonicalize_name(name)] = version
     return found
+
+
+def command(name):
+    """Return a module of tools/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def asked_for():
@@ -123,12 +132,27 @@ class TestLists:
         assert names <= set(pins())
 
     def test_the_ends_of_the_ranges_are_proven_with_the_proven_torch(self):
-        sys.path.insert(0, str(ROOT / "tools"))
-        from versions import proven_torch, with_torch
+        versions = command("versions")
+        assert versions.proven_torch() == pins()["torch"]
+        wanted = {Requirement(line).name: Requirement(line).specifier
+                  for line in versions.beside_pyproject("2.6.0").splitlines()}
+        assert wanted == {"torch": SpecifierSet("==2.6.0"), "setuptools": SpecifierSet(">=77")}
+        resolved = "cuda-bindings==13\nnumpy==2.0.0\nnvidia-nccl-cu12==2.2\nsympy==1.13.1\n" \
+            "torch==2.6.0\ntriton==3.2.0\n"
+        assert versions.without_cuda(resolved) == "numpy==2.0.0\nsympy==1.13.1\ntorch==2.6.0\n"
 
-        assert proven_torch() == pins()["torch"]
-        resolved = "# via uv\nnumpy==2.0.0\nnvidia-nccl-cu12==2.2\ntorch==2.6.0\ntriton==3.2.0\n"
-        assert with_torch(resolved, "2.9.1") == "numpy==2.0.0\ntorch==2.9.1\n"
+    def test_the_ends_of_every_range_are_proven(self):
+        # The extra that the command asks for brings all others.
+        (everything,) = (set(Requirement(text).extras) | {"test"}
+                         for text in PROJECT["optional-dependencies"]["test"]
+                         if Requirement(text).name == "polylab")
+        assert everything == set(PROJECT["optional-dependencies"])
+
+    def test_what_is_left_out_at_the_ends_is_there_to_be_left_out(self):
+        for test in command("versions").OF_THE_PROVEN:
+            path, group, name = test.split("::")
+            assert (ROOT / path).samefile(__file__)
+            assert name in vars(globals()[group])
 
     def test_conda_route_installs_the_same(self):
         environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

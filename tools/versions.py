@@ -2,12 +2,15 @@
 
     python tools/versions.py lowest          each package of ours at its lower bound
     python tools/versions.py newest          each at the newest that its range allows
-    python tools/versions.py lowest newest   one after the other; this takes a quarter of an hour
+    python tools/versions.py lowest newest   one after the other
 
-uv reads the ranges and finds the versions; there is no second list. One exception: old builds of
-PyTorch are several gigabytes, so the proven one is taken on both sides. To prove another, say so:
+Each makes an environment in build/versions/ and then takes as long as `make test`. uv reads the
+ranges and finds the versions; there is no second list. One exception: most builds of PyTorch fill
+several gigabytes, so both sides take the proven one. To prove another, name it:
 
     python tools/versions.py lowest --torch 2.6.0
+
+A lowest version may have no build for a new Python: prove the lowest with the oldest Python.
 """
 
 import argparse
@@ -15,13 +18,18 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "versions"
 RESOLUTION = {"lowest": "lowest-direct", "newest": "highest"}
 # These compare what is installed with constraints.txt, which speaks of the proven versions only.
-OF_THE_PROVEN = ("tests/test_setup.py::TestLists",)
+OF_THE_PROVEN = tuple(f"tests/test_setup.py::TestLists::test_{name}" for name in (
+    "everything_installed_here_is_pinned_to_what_runs",
+    "nothing_is_pinned_in_vain",
+    "other_systems_and_pythons_need_nothing_unpinned",
+))
 
 
 def proven_torch():
@@ -30,23 +38,29 @@ def proven_torch():
     return re.search(r"^torch==(\S+)$", text, re.MULTILINE)[1]
 
 
-def with_torch(requirements, version):
-    """Return a resolved list with this PyTorch, and without what another one would bring.
+def beside_pyproject(torch):
+    """Return what uv is to find besides what pyproject.toml lists for a contributor.
 
     Parameters
     ----------
-    requirements : str
-        Lines such as ``numpy==2.0.0``, as ``uv pip compile`` writes them.
-    version : str
-        The PyTorch to take.
+    torch : str
+        The version of PyTorch to take.
 
     Returns
     -------
     str
+        One requirement a line: this PyTorch, and what the package is built with.
     """
-    ours = [line for line in requirements.splitlines()
-            if line and not re.match(r"\s*#|torch==|triton==|nvidia-|cuda-|sympy==", line)]
-    return "\n".join([*ours, f"torch=={version}"]) + "\n"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return "\n".join([f"torch=={torch}", *project["build-system"]["requires"]])
+
+
+def without_cuda(resolved):
+    """Return a resolved list without the CUDA libraries, which only some builds of PyTorch need.
+
+    Such a build names them itself, so pip brings them along.
+    """
+    return re.sub(r"^(nvidia-|cuda-|triton==).*\n", "", resolved, flags=re.MULTILINE)
 
 
 def prove(side, torch, options):
@@ -59,11 +73,11 @@ def prove(side, torch, options):
     resolved = subprocess.run(
         [tools / here.name / "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate",
          "--resolution", RESOLUTION[side], "--python", here / "python", "--extra", "test",
-         "pyproject.toml"],
-        cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8").stdout
+         "pyproject.toml", "-"],
+        cwd=ROOT, input=beside_pyproject(torch), check=True, stdout=subprocess.PIPE, text=True,
+        encoding="utf-8").stdout
     chosen = BUILD / f"{side}.txt"
-    chosen.write_text(with_torch(resolved, torch), encoding="utf-8")
-    pip(folder, "setuptools")
+    chosen.write_text(without_cuda(resolved), encoding="utf-8")
     pip(folder, "--requirement", str(chosen))
     pip(folder, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     print(f"{side}: every test with the versions of {chosen.relative_to(ROOT)}", flush=True)
