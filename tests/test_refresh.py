@@ -1,7 +1,9 @@
 """The refresh program stores what the cells print, and a second run changes no byte."""
 
+import base64
 import importlib.util
 import json
+import struct
 from pathlib import Path
 
 import nbformat
@@ -9,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 PROGRAM = Path(__file__).resolve().parents[1] / "tools" / "refresh.py"
+NOTEBOOKS = sorted((PROGRAM.parents[1] / "notebooks").glob("*.ipynb"))
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 IMPORTS = """\
@@ -152,6 +155,7 @@ def test_default_is_every_notebook_in_order(refresh, tmp_path, monkeypatch):
 def test_metadata_is_reduced_to_what_lasts(refresh):
     stray = {"scrolled": True, "execution": {"iopub.status.idle": "2024"}}
     hidden = {"source_hidden": True, "outputs_hidden": True}
+    skipped, unseen = {"slide_type": "skip"}, {"remove_source": True}
     cells = [
         new_code_cell("1", metadata=stray),
         new_code_cell("2", metadata={"tags": ["exercise"], "jupyter": hidden}),
@@ -166,16 +170,58 @@ def test_metadata_is_reduced_to_what_lasts(refresh):
     assert [cell.metadata for cell in cells] == [
         {},
         {"tags": ["exercise"]},
-        {"tags": ["question"], "jupyter": {"source_hidden": True}},
-        {"tags": ["solution"], "jupyter": hidden},
-        {"tags": ["solution"], "jupyter": {"source_hidden": True}},
-        {"tags": ["promise"], "jupyter": {"source_hidden": True}},
-        {"tags": ["solution", "promise"], "jupyter": hidden},
+        {"tags": ["question"], "jupyter": {"source_hidden": True}, "transient": unseen},
+        {"tags": ["solution"], "jupyter": hidden, "slideshow": skipped},
+        {"tags": ["solution"], "jupyter": {"source_hidden": True}, "slideshow": skipped},
+        {"tags": ["promise"], "jupyter": {"source_hidden": True}, "slideshow": skipped,
+         "transient": unseen},
+        {"tags": ["solution", "promise"], "jupyter": hidden, "slideshow": skipped,
+         "transient": unseen},
     ]
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     # JupyterLab names what it saves with "Download as script" by this.
     assert notebook.metadata.language_info.file_extension == ".py"
     assert notebook.metadata.kernelspec.name == "python3"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_is_stored_with_all_its_metadata(refresh, path):
+    notebook = read(path)
+    refresh.normalise(notebook)
+    assert notebook == read(path)
+
+
+def picture(width, height):
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height)
+    return new_output("display_data", data={"image/png": base64.b64encode(header).decode()})
+
+
+def test_a_slide_ends_where_the_next_cell_would_run_over_the_edge(refresh):
+    tall, flat = picture(700, 300), picture(1600, 200)  # the second is shown at half its size
+    promise = new_code_cell("assert 1", metadata={"tags": ["promise"]})
+    result = new_code_cell("1", outputs=[new_output("execute_result", data={"text/plain": "1"})])
+    lesson = [
+        (new_markdown_cell("# 03. Title"), "slide"),
+        (new_code_cell("import numpy"), "-"),
+        (new_markdown_cell("## Section\n\nSome words."), "slide"),
+        (new_code_cell("draw()", outputs=[tall]), "-"),
+        (promise, "skip"),
+        (new_markdown_cell("Notice it."), "-"),
+        (new_code_cell("draw()", outputs=[flat]), "subslide"),
+        (new_code_cell("draw()", outputs=[flat]), "-"),
+        (new_code_cell("draw()", outputs=[flat]), "-"),
+        (new_code_cell("draw()", outputs=[flat]), "subslide"),
+        (new_markdown_cell("And now? **Predict.** Is it 1 or 2?"), "-"),
+        (result, "fragment"),
+        (new_markdown_cell("It is 1."), "-"),
+        (new_markdown_cell("Now a long one. **Predict.** How long?"), "-"),
+        (new_code_cell("\n".join("x" * 26)), "subslide"),
+        (new_code_cell("for i in range(9):\n    print(i)",
+                       outputs=[new_output("stream", text="1\n" * 20)]), "subslide"),
+        (new_markdown_cell("### Exercise 3.1 Halve it\n\nDo it."), "subslide"),
+    ]
+    cells, kinds = zip(*lesson, strict=True)
+    assert refresh.slide_types(cells) == list(kinds)
 
 
 def test_widgets_are_numbered_once_each(refresh):

@@ -27,6 +27,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from slides import slide_types
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT = 600  # seconds
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -40,6 +44,8 @@ HIDDEN = {
     "promise": ("source_hidden",),
     "solution": ("source_hidden", "outputs_hidden"),
 }
+# What nbconvert never shows: on a slide or a page of HTML nothing can be opened.
+UNSEEN = {"question", "promise"}
 
 
 class RefreshError(Exception):
@@ -170,6 +176,9 @@ def normalise(notebook):
     )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(lasting_metadata(cell))
+    for cell, kind in zip(notebook.cells, slide_types(notebook.cells), strict=True):
+        if kind != "-":
+            cell.metadata["slideshow"] = nbformat.from_dict({"slide_type": kind})
     checks = [cell for cell in code_cells(notebook) if "check" in tags(cell)]
     for number, cell in enumerate(checks, start=1):
         cell.metadata["nbgrader"] = nbformat.from_dict(one_mark(f"check-{number}"))
@@ -187,6 +196,8 @@ def normalise(notebook):
 def lasting_metadata(cell):
     """Return the tags of a cell and what they say about hiding it."""
     metadata = {"tags": list(tags(cell))} if tags(cell) else {}
+    if UNSEEN.intersection(tags(cell)):
+        metadata["transient"] = {"remove_source": True}  # nbconvert's own words
     hidden = {key: True for tag in tags(cell) for key in HIDDEN.get(tag, ())}
     if cell.cell_type == "markdown":
         hidden.pop("outputs_hidden", None)

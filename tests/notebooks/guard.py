@@ -45,7 +45,7 @@ TAGS = {
     "exercise", "check", "question", "answers", "solution", "promise",
     "raises-exception", "nbval-ignore-output",
 }
-CELL_METADATA = {"tags", "jupyter", "code_fingerprint", "nbgrader"}
+CELL_METADATA = {"tags", "jupyter", "code_fingerprint", "nbgrader", "slideshow", "transient"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info"}
 LONGEST_CELL = 20  # lines
 LONGEST_LINE = 79  # columns: what a laptop's page shows without cutting it off
@@ -746,6 +746,50 @@ def page_anchors(text):
     }
 
 
+# --- Slides -------------------------------------------------------------------------------
+
+
+def slide_of(cell):
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
+
+
+def headings_begin_a_slide(lesson):
+    """A section is a slide, an exercise a sub-slide: refresh writes it, nbconvert reads it."""
+    found = []
+    for index, cell in lesson.markdown:
+        first = headings_of(cell.source.partition("\n")[0])
+        if first and "answers" not in tags(cell):
+            wanted = "slide" if first[0][0] < 3 else "subslide"
+            if slide_of(cell) != wanted:
+                found.append(f"{at(index)} has a heading and must begin a {wanted}.")
+    return found
+
+
+def slides_tell_nothing_beforehand(lesson):
+    """No promise, verdict or answer is on a slide; what is predicted waits for the next key."""
+    apart = {"promise", "check", "answers", "solution"}
+    found = [
+        f"{at(index)} must be skipped by the slides."
+        for index, cell in lesson.cells
+        if apart.intersection(tags(cell)) and slide_of(cell) != "skip"
+    ]
+    for index, cell in lesson.markdown:
+        if "**Predict.**" in cell.source:
+            for after in lesson.below(index):
+                if slide_of(after) not in ("fragment", "subslide", "slide"):
+                    found.append(f"{at(index + 1)} answers a question that is still in sight.")
+    return found
+
+
+def nbconvert_hides_what_is_folded(lesson):
+    """The source of a question names the right answer, and no page of HTML can fold it."""
+    return [
+        f"{at(index)} must hold the metadata transient.remove_source."
+        for index, cell in lesson.tagged("question") + lesson.tagged("promise")
+        if not cell.metadata.get("transient", {}).get("remove_source")
+    ]
+
+
 # --- Questions, exercises, answers --------------------------------------------------------
 
 
@@ -924,6 +968,9 @@ RULES_FOR_ALL = (
     headings_skip_no_level,
     navigation_leads_on,
     links_work,
+    headings_begin_a_slide,
+    slides_tell_nothing_beforehand,
+    nbconvert_hides_what_is_folded,
     questions_are_tagged,
     answers_are_hidden,
     checks_can_be_graded,

@@ -119,7 +119,21 @@ def sound_notebook():
         *answer(2),
     ]
     count(cells)
+    for cell in cells:
+        show_or_not(cell)
     return new_notebook(cells=cells)
+
+
+def show_or_not(cell):
+    """Give a cell what nbconvert must know of it."""
+    wanted = set(cell.metadata.get("tags", []))
+    if wanted & {"promise", "check", "answers", "solution"}:
+        cell.metadata.slideshow = {"slide_type": "skip"}
+    elif cell.source.startswith("#") and cell.cell_type == "markdown":
+        section = not cell.source.startswith("###")
+        cell.metadata.slideshow = {"slide_type": "slide" if section else "subslide"}
+    if wanted & {"promise", "question"}:
+        cell.metadata.transient = {"remove_source": True}
 
 
 def count(cells):
@@ -384,7 +398,8 @@ FAULTS = [
         move("summary", "exercises"),
         "last_sections_are_in_order navigation_leads_on",
     ),
-    ("level skipped", write("loop", "#### The loop"), "headings_skip_no_level"),
+    ("level skipped", write("loop", "#### The loop"),
+     "headings_skip_no_level headings_begin_a_slide"),
     (
         "wrong notebook before",
         edit(
@@ -408,6 +423,20 @@ FAULTS = [
     ("lost attachment", write("read", "![a curve](attachment:curve.png)"), "links_work"),
     ("dead heading elsewhere", edit("summary", "#A-loss", "#A-gain"), "links_work"),
     ("dead heading here", edit("summary", "#The-loop", "#the-loop"), "links_work"),
+    # Slides.
+    ("section on a slide with another", set_metadata("loop", slideshow={}),
+     "headings_begin_a_slide"),
+    ("exercise that is a slide", set_metadata("task-1", slideshow={"slide_type": "slide"}),
+     "headings_begin_a_slide"),
+    ("answer on a slide", set_metadata("proof-1", slideshow={}), "slides_tell_nothing_beforehand"),
+    ("verdict on a slide", set_metadata("check-1", slideshow={"slide_type": "fragment"}),
+     "slides_tell_nothing_beforehand"),
+    ("prediction beside its result", write("slow", "The time differs. **Predict.** Is it long?"),
+     "slides_tell_nothing_beforehand"),
+    ("source of a question in HTML", set_metadata("question-1", transient={}),
+     "nbconvert_hides_what_is_folded"),
+    ("source of a promise in HTML", set_metadata("proof", transient={}),
+     "nbconvert_hides_what_is_folded"),
     # Questions, exercises, answers.
     ("two questions", drop("question-3"), "asks_three_questions"),
     ("question elsewhere", move("question-3", "slow"), "asks_three_questions"),
@@ -439,7 +468,8 @@ FAULTS = [
     ("solution not hidden", set_metadata("proof-1", jupyter={}), "answers_are_hidden"),
     ("text of a solution not hidden", set_metadata("answer-1", jupyter={}), "answers_are_hidden"),
     ("solution not tagged", set_tags("proof-1"), "answers_are_hidden"),
-    ("heading of the answers not tagged", set_tags("answers"), "answers_are_hidden"),
+    ("heading of the answers not tagged", set_tags("answers"),
+     "answers_are_hidden headings_begin_a_slide"),
     ("text of an answer not tagged", set_tags("answer-1"),
      "answers_are_hidden exercises_are_answered"),
     ("check without a grade", set_metadata("check-2", nbgrader={}), "checks_can_be_graded"),
