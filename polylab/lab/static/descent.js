@@ -137,21 +137,24 @@ function lossAt(problem, offset, amplitudes) {
 
 /**
  * What the learning rate is multiplied by at each update: polylab.descent.schedule_factors.
- * @param {string} schedule @param {number} steps @param {number} warmup
+ * A sweep asks for the same ones at each of its rates.
  */
-export function scheduleFactors(schedule, steps, warmup) {
-    const left = steps - warmup;
-    const third = Math.ceil(left / 3);
-    /** @type {Object<string, (t: number) => number>} */
-    const after = {
-        constant: () => 1,
-        step: (t) => 0.1 ** Math.floor(t / third),
-        cosine: (t) => (1 + Math.cos((Math.PI * t) / left)) / 2,
-        "1/t": (t) => 1 / (1 + (10 * t) / left),
-    };
-    return Float64Array.from({ length: steps }, (_, t) =>
-        t < warmup ? (t + 1) / (warmup + 1) : after[schedule](t - warmup));
-}
+export const scheduleFactors = remember(
+    (...settings) => settings,
+    (/** @type {string} */ schedule, /** @type {number} */ steps, /** @type {number} */ warmup) => {
+        const left = steps - warmup;
+        const third = Math.ceil(left / 3);
+        /** @type {Object<string, (t: number) => number>} */
+        const after = {
+            constant: () => 1,
+            step: (t) => 0.1 ** Math.floor(t / third),
+            cosine: (t) => (1 + Math.cos((Math.PI * t) / left)) / 2,
+            "1/t": (t) => 1 / (1 + (10 * t) / left),
+        };
+        return Float64Array.from({ length: steps }, (_, t) =>
+            t < warmup ? (t + 1) / (warmup + 1) : after[schedule](t - warmup));
+    },
+);
 
 /**
  * The constant rate above which this optimiser diverges, or null if it has no such limit.
@@ -246,13 +249,21 @@ function gradientOf(problem, settings) {
     const drawn = drawBatches(points, batch, steps, seed, replacement);
     const scale = (2 * points) / batch / divisor;
     return (step, offset, slope) => {
-        slope.fill(0);
+        const o0 = offset[0], o1 = offset[1], o2 = offset[2], o3 = offset[3];
+        let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         for (let b = step * batch; b < (step + 1) * batch; b++) {
             const row = K * drawn[b];
-            const error = rows[row] * offset[0] + rows[row + 1] * offset[1] +
-                rows[row + 2] * offset[2] + rows[row + 3] * offset[3] - residual[drawn[b]];
-            for (let i = 0; i < K; i++) slope[i] += scale * rows[row + i] * error;
+            const r0 = rows[row], r1 = rows[row + 1], r2 = rows[row + 2], r3 = rows[row + 3];
+            const error = scale * (r0 * o0 + r1 * o1 + r2 * o2 + r3 * o3 - residual[drawn[b]]);
+            s0 += r0 * error;
+            s1 += r1 * error;
+            s2 += r2 * error;
+            s3 += r3 * error;
         }
+        slope[0] = s0;
+        slope[1] = s1;
+        slope[2] = s2;
+        slope[3] = s3;
     };
 }
 

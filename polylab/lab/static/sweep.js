@@ -12,7 +12,7 @@ const AFFORDABLE = 4e7; // points that may be looked at for one optimiser
  */
 
 export class Sweep {
-    /** @param {() => void} tell called when there are new points */
+    /** @param {() => void} tell called when there are new points, once a frame at most */
     constructor(tell) {
         this.tell = tell;
         /** @type {Object<string, Point[]>} sorted by rate */
@@ -22,6 +22,7 @@ export class Sweep {
         /** @type {(() => void)[]} */
         this.jobs = [];
         this.timer = 0;
+        this.frame = 0;
     }
 
     /**
@@ -47,7 +48,8 @@ export class Sweep {
     *jobsOf(facts, its, [low, high], key) {
         const problem = problemOf(facts, its);
         const start = startOf(facts, its);
-        const cost = its.steps * Math.max(8, its.batch < facts.points ? its.batch : 0);
+        const drawn = its.batch < facts.points || its.replacement;
+        const cost = its.steps * Math.max(8, drawn ? its.batch : 0);
         const count = Math.max(32, Math.min(RATES, Math.floor(AFFORDABLE / Math.max(1, cost))));
         const done = new Set();
         for (let stride = 32; stride >= 1; stride /= 2) {
@@ -69,11 +71,15 @@ export class Sweep {
         while (this.jobs.length && performance.now() < end) this.jobs.shift()?.();
         for (const points of Object.values(this.points)) points.sort((a, b) => a.rate - b.rate);
         this.timer = this.jobs.length ? setTimeout(() => this.slice()) : 0;
-        this.tell();
+        this.frame ||= requestAnimationFrame(() => {
+            this.frame = 0;
+            this.tell();
+        });
     }
 
     free() {
         clearTimeout(this.timer);
+        cancelAnimationFrame(this.frame);
         this.jobs = [];
     }
 }
