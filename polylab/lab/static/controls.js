@@ -29,7 +29,7 @@ export class RateControl {
         if ("rate" in read) {
             this.shown = NaN; // whatever was typed, the field says the rate in the usual way
             this.write(read.rate);
-            this.show(this.value, this.span);
+            this.show(read.rate, this.span);
         }
     }
 

@@ -145,6 +145,10 @@ class Lab {
         this.stop();
         this.set({ ...PLAIN, challenge: null, kept: [], score: [0, 0] });
         this.set({ prediction: [null, null], step: PLAIN.steps });
+        // What was typed and refused, and how far the slider reached, is no part of the state.
+        [this.rate, ...this.controls].forEach(control => { control.shown = undefined; });
+        this.spanKey = null;
+        this.show();
     }
 
     // Play.
