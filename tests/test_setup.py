@@ -632,10 +632,10 @@ class TestContinuousIntegration:
         lines = answer.stdout.splitlines()
         assert lines[0].startswith("apt-get update")
         assert lines[1].startswith("apt-get install")
-        for package in ("python3", "python3-venv", "chromium", "nodejs", "npm"):
+        for package in ("python3", "python3-venv", "chromium-headless-shell", "nodejs", "npm"):
             assert f" {package} " in lines[1]
 
     def test_says_so_where_nothing_can_be_installed(self, tmp_path):
         answer = self.run(tmp_path, "make", "python3")
         assert answer.returncode == 1
-        assert "there is no apt-get to install it: chromium" in answer.stderr
+        assert "there is no apt-get to install it: chromium-headless-shell" in answer.stderr

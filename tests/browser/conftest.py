@@ -15,7 +15,8 @@ def browser():
     The scope is the module: while it runs, Playwright keeps an event loop in this thread, which
     tests of other modules must not meet.
     """
-    path = shutil.which("chromium")
+    # The shell is the same engine without windows of its own; it takes a third less of the CPU.
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         words = "there is no program `chromium`, so no page can be opened"
         if os.environ.get("POLYLAB_BROWSER") == "required" or os.environ.get("CI"):
