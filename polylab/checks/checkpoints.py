@@ -90,12 +90,12 @@ def check_checkpoint(save, resume):
 
 def _name_what_is_missing(ends):
     """Refuse, if exactly one choice of parts that stay fresh explains where the runs end."""
-    found = []
-    for count in range(1, len(PARTS) + 1):
-        for missing in combinations(PARTS, count):
-            wanted = (_resumed(*_without(missing), setting).resumed for setting in SETTINGS)
-            if all(map(_same, ends, wanted)):
-                found.append(missing)
+    found = [missing for count in range(1, len(PARTS) + 1)
+             for missing in combinations(PARTS, count)]
+    for end, setting in zip(ends, SETTINGS, strict=True):
+        wanted = _resumed_without(found, setting)
+        found = [missing for missing, right in zip(found, wanted, strict=True)
+                 if _same(end, right)]
     if len(found) != 1:
         return
     (missing,) = found
@@ -106,25 +106,6 @@ def _name_what_is_missing(ends):
     *first, last = (PARTS[part] for part in missing)
     listed = f"{', '.join(first)} and {last}" if first else last
     raise Refusal(RUNS, f"The resumed run goes on without {listed}.", HINT)
-
-
-def _without(missing):
-    """Return the right pair of functions, but for some parts that stay fresh."""
-    import torch
-
-    def save(*objects):
-        states = [part.state_dict() for part in objects[:3]]
-        return copy.deepcopy(dict(zip(PARTS, (*states, objects[3].get_state(),
-                                              torch.get_rng_state()), strict=True)))
-
-    def resume(saved, *objects):
-        setters = [part.load_state_dict for part in objects[:3]]
-        setters += [objects[3].set_state, torch.set_rng_state]
-        for part, put_back in zip(PARTS, setters, strict=True):
-            if part not in missing:
-                put_back(saved[part])
-
-    return save, resume
 
 
 # --- the runs -------------------------------------------------------------------------------
@@ -144,7 +125,7 @@ def _whole(setting):
 
     def run():
         objects = _fresh(setting, 1)
-        torch.manual_seed(11)
+        torch.default_generator.manual_seed(11)
         _train(objects, 2 * EPOCHS)
         return _weights(objects)
 
@@ -157,12 +138,12 @@ def _resumed(save, resume, setting, goes_on=True):
 
     def run():
         objects, others = _fresh(setting, 1), _fresh(setting, 2)
-        torch.manual_seed(11)
+        torch.default_generator.manual_seed(11)
         _train(objects, EPOCHS)
         saved = save(*objects)
         if goes_on:
             _train(objects, EPOCHS)
-        torch.manual_seed(12)
+        torch.default_generator.manual_seed(12)
         resume(saved, *others)
         _train(others, EPOCHS)
         return _Ends(_weights(objects), _weights(others))
@@ -170,11 +151,49 @@ def _resumed(save, resume, setting, goes_on=True):
     return call(run, owner=save).value
 
 
+def _resumed_without(choices, setting):
+    """Return where a run ends that is rightly resumed, but for some parts that stay fresh.
+
+    Parameters
+    ----------
+    choices : sequence of tuple of str
+        The PARTS that stay fresh: one resumed run for each choice.
+    setting : Setting
+
+    Returns
+    -------
+    list of array
+    """
+    import torch
+
+    def run():
+        *parts, generator = objects = _fresh(setting, 1)
+        torch.default_generator.manual_seed(11)
+        _train(objects, EPOCHS)
+        states = copy.deepcopy([*(part.state_dict() for part in parts), generator.get_state(),
+                                torch.get_rng_state()])
+        ends = []
+        for missing in choices:
+            *parts, generator = objects = _fresh(setting, 2)
+            torch.default_generator.manual_seed(12)
+            setters = [*(part.load_state_dict for part in parts), generator.set_state,
+                       torch.set_rng_state]
+            saved = copy.deepcopy(states)  # an optimiser goes on with the tensors that it loads
+            for part, put_back, state in zip(PARTS, setters, saved, strict=True):
+                if part not in missing:
+                    put_back(state)
+            _train(objects, EPOCHS)
+            ends.append(_weights(objects))
+        return ends
+
+    return call(run).value
+
+
 def _fresh(setting, seed):
     """Return a model, an optimiser, a scheduler and a generator, all new."""
     import torch
 
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     model = torch.nn.Sequential(torch.nn.Linear(2, setting.units), torch.nn.Tanh(),
                                 torch.nn.Dropout(0.3), torch.nn.Linear(setting.units, 1))
     model.to(getattr(torch, setting.dtype))

@@ -164,11 +164,12 @@ def test_wrong_answers_are_named(save, resume, fragment):
 
 def test_the_parts_of_a_run_are_told_apart():
     """Each choice of missing parts ends at numbers of its own, or the names would be guesses."""
-    from polylab.checks.checkpoints import PARTS, SETTINGS, _resumed, _same, _without
+    from polylab.checks.checkpoints import PARTS, SETTINGS, _resumed_without, _same, _whole
 
     choices = [missing for count in range(len(PARTS) + 1)
                for missing in itertools.combinations(PARTS, count)]
-    ends = [_resumed(*_without(missing), SETTINGS[0]).resumed for missing in choices]
+    ends = _resumed_without(choices, SETTINGS[0])
+    assert _same(ends[0], _whole(SETTINGS[0]))
     assert not any(_same(one, other) for one, other in itertools.combinations(ends, 2))
 
 
