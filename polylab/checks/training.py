@@ -48,7 +48,7 @@ from polylab.checks.engine.values import (
     to_library,
 )
 from polylab.checks.engine.verdict import Refusal
-from polylab.checks.slopes import NAMES, make_mistakes, powers, slope
+from polylab.checks.slopes import NAMES, make_mistakes, powers
 from polylab.data import FIRST_GUESS
 from polylab.descent import LeastSquares
 from polylab.gradients import exact_gradient, finite_difference_gradient
@@ -312,13 +312,11 @@ def follow(run, optimiser, gradient=None, steps=None, make=None, forgets=False):
         In float64.
     """
     x, y, start = run.exact()
-    matrix = powers(x)
     steps = run.steps if steps is None else steps
     if gradient is None and make is None and optimiser != "sgd":
-        problem = LeastSquares(matrix, y, run.loss)
+        problem = LeastSquares(powers(x), y, run.loss)
         return problem.descend(start, run.rate, steps, optimiser).coefficients
-    hessian, moment = 2 * run.share * matrix.T @ matrix, 2 * run.share * matrix.T @ y
-    gradient = gradient or (lambda coefficients: hessian @ coefficients - moment)
+    gradient = gradient or _right(run)
     if optimiser == "momentum":
         gradient = _velocity(gradient)
     path = [start]
@@ -838,7 +836,11 @@ def _with(run, gradient):
 
 
 def _right(run):
-    return _with(run, lambda c, x, y: run.share * slope(c, x, y))
+    """Return the right gradient as a function of the coefficients, by the normal equations."""
+    x, y, _ = run.exact()
+    matrix = powers(x)
+    hessian, moment = 2 * run.share * matrix.T @ matrix, 2 * run.share * matrix.T @ y
+    return lambda coefficients: hessian @ coefficients - moment
 
 
 def _frozen(run):

@@ -84,12 +84,17 @@ def world():
         "timer": signal.getitimer(signal.ITIMER_REAL),
         "rcParams": dict(dict.items(matplotlib.rcParams)),
         "builtins": dict(vars(sys.modules["builtins"])),
-        **{name: {(key, id(value)) for key, value in vars(module).items()}
-           for name, module in modules.items()},
+        **{name: Names(vars(module)) for name, module in modules.items()},
     }
 
 
+class Names(dict):
+    """What the names of a module stand for."""
+
+
 def same(one, other):
+    if one is other:
+        return True
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, (tuple, list)):
@@ -97,8 +102,8 @@ def same(one, other):
     if isinstance(one, numpy.ndarray):
         return numpy.array_equal(one, other)
     # Names may be added by lazy imports; those that were there must be what they were.
-    if isinstance(one, set):
-        return one >= other
+    if isinstance(one, Names):
+        return all(one.get(name) is value for name, value in other.items())
     if isinstance(one, dict):
         return all(key in one and same(one[key], value) for key, value in other.items())
-    return one is other or one == other
+    return one == other

@@ -50,7 +50,7 @@ def raise_as_it_is(function):
 def count_lines(run, presses_at=None):
     """Run with a tracer in the files of the engine; press the button at the line with a number.
 
-    Return the lines in the order in which they ran.
+    Return the lines in the order in which they ran, up to the one where the button was pressed.
     """
     seen = []
 
@@ -58,13 +58,14 @@ def count_lines(run, presses_at=None):
         if event == "line":
             seen.append((frame.f_code.co_filename, frame.f_lineno))
             if len(seen) - 1 == presses_at:
+                sys.settrace(None)
                 signal.raise_signal(signal.SIGINT)
         return local
 
     def tracer(frame, event, argument):
         code = frame.f_code
         wanted = code.co_filename in FILES and not code.co_qualname.startswith(LONG)
-        return local if wanted else None
+        return local if wanted and presses_at not in range(len(seen)) else None
 
     old = sys.gettrace()
     sys.settrace(tracer)

@@ -23,6 +23,7 @@ from polylab.checks.engine.reading import is_a, members_of, own_classes, own_fun
 
 OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)
+INSIDES = ("__code__", "__defaults__", "__kwdefaults__")
 INSISTS = 3  # presses of the stop button that end even what cannot be put back
 
 
@@ -260,13 +261,13 @@ class Modules:
         self.is_untouched = _is_untouched
         self.names = [(module, dict(vars(module)))
                       for module in (*ours, *filter(None, others))]
-        self.functions, self.classes, self.contents = [], [], []
+        self.classes, self.contents = [], []
         values = {id(value): value for module in ours for value in vars(module).values()}
+        self.functions = [value for value in values.values() if is_a(value, types.FunctionType)]
+        self.insides = {name: [getattr(function, name) for function in self.functions]
+                        for name in INSIDES}
         for value in values.values():
-            if is_a(value, types.FunctionType):
-                parts = value.__code__, value.__defaults__, value.__kwdefaults__
-                self.functions.append((value, *parts))
-            elif is_a(value, type):
+            if is_a(value, type):
                 if value.__module__.split(".")[0] == "polylab":
                     self.classes.append(_undo_class(value))
             elif type(value) in CONTAINERS:
@@ -285,24 +286,23 @@ class Modules:
                 for name in [name for name in current if name not in names]:
                     if not is_a(current[name], types.ModuleType):
                         del current[name]
-        for function, code, defaults, keyword_defaults in self.functions:
-            if function.__code__ is not code:
-                function.__code__ = code
-            if function.__defaults__ is not defaults:
-                function.__defaults__ = defaults
-            if function.__kwdefaults__ is not keyword_defaults:
-                function.__kwdefaults__ = keyword_defaults
+        for name, insides in self.insides.items():
+            current = map(operator.attrgetter(name), self.functions)
+            if all(map(operator.is_, current, insides)):
+                continue
+            for function, inside in zip(self.functions, insides, strict=True):
+                if getattr(function, name) is not inside:
+                    setattr(function, name, inside)
         for step in (*self.classes, *self.contents):
             step()
 
 
-def _is_untouched(current, old, len=len, all=all, map=map, is_=operator.is_):
+def _is_untouched(current, old, list=list, all=all, map=map, is_=operator.is_):
     """Return whether two dicts hold the very same objects in the same order, by the same names.
 
     What it calls is bound here: the learner's code may have given those names other meanings.
     """
-    return len(current) == len(old) and all(map(is_, current, old)) and all(
-        map(is_, current.values(), old.values()))
+    return list(current) == list(old) and all(map(is_, current.values(), old.values()))
 
 
 def _undo_class(owner):
@@ -310,6 +310,8 @@ def _undo_class(owner):
 
     def undo():
         current = members_of(owner)
+        if _is_untouched(current, old):
+            return
         for name in [name for name in current if name not in old]:
             delattr(owner, name)
         for name, member in old.items():
