@@ -1,6 +1,6 @@
 /** What the lab is moved by: the rate, lists, numbers, handles. */
 
-import { dress, element } from "./dom.js";
+import { dress, element, refuse } from "./dom.js";
 import { count, rateIn, rateText, spoken } from "./words.js";
 
 const NOTCH = 0.004; // decades between two positions of the slider, 0.93 %
@@ -120,13 +120,6 @@ export class NumberField {
         }
         this.shown = value;
     }
-}
-
-/** Say why a field does not hold what was typed; nothing is said for "". */
-function refuse({ field, refusal }, reason) {
-    dress(field, { "aria-invalid": reason !== "" && "true" });
-    refusal.hidden = reason === "";
-    refusal.textContent = reason;
 }
 
 /** A button that copies a text and says so. @param {string} label @param {() => string} text */

@@ -79,6 +79,18 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Say why a field does not hold what was typed; nothing is said for "".
+ *
+ * @param {{field: HTMLElement, refusal: HTMLElement}} control
+ * @param {string} reason
+ */
+export function refuse({ field, refusal }, reason) {
+    dress(field, { "aria-invalid": reason !== "" && "true" });
+    refusal.hidden = reason === "";
+    refusal.textContent = reason;
+}
+
+/**
  * Take over the element of a widget.
  *
  * @param {HTMLElement} root

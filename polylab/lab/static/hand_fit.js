@@ -1,6 +1,6 @@
 /** Four sliders, one cubic. State: the numbers `a`, `b`, `c`, `d`. */
 
-import { dress, element, furnish } from "./dom.js";
+import { dress, element, furnish, refuse } from "./dom.js";
 import { Chart, tickText } from "./draw.js";
 
 const NAMES = ["a", "b", "c", "d"];
@@ -58,6 +58,8 @@ function render({ model, el }) {
     const reset = element("button", { type: "button", click: () => {
         NAMES.forEach((name, index) => model.set(name, model.get("start")[index]));
         model.save_changes();
+        controls.forEach(control => { control.shown = undefined; }); // what was refused goes too
+        show();
     } }, "Reset");
     furnish(el, "pl-hand-fit");
     el.replaceChildren(element("div", { class: "pl-two" },
@@ -220,10 +222,8 @@ class Slider {
     type() {
         const value = numberIn(this.field.value);
         const fits = Math.abs(value) <= this.reach;
-        dress(this.field, { "aria-invalid": !fits && "true" });
-        this.refusal.hidden = fits;
-        this.refusal.textContent = fits ? "" : `${this.name} must be a number between ` +
-            `−${this.reach} and ${this.reach}, got “${this.field.value}”.`;
+        refuse(this, fits ? "" : `${this.name} must be a number between ` +
+            `−${this.reach} and ${this.reach}, got “${this.field.value}”.`);
         if (fits) {
             this.model.set(this.name, value);
             this.model.save_changes();
@@ -234,7 +234,10 @@ class Slider {
         const value = this.model.get(this.name);
         this.range.value = String(value);
         this.range.setAttribute("aria-valuetext", written(value).replace("−", "minus "));
-        if (value !== this.shown) this.field.value = written(value);
+        if (value !== this.shown) {
+            this.field.value = written(value);
+            refuse(this, "");
+        }
         this.shown = value;
     }
 }
