@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from live import chromium
-from pages import HOSTS, Host, opened, stand_ins, widgets_server, write_page
+from pages import opened, widgets_server
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +28,14 @@ def browser():
 
 @pytest.fixture(scope="module")
 def server(browser, tmp_path_factory):
-    """Yield a Jupyter server with a notebook of widgets for each kind of page."""
+    """Yield a Jupyter server with a notebook of widgets for each host."""
     with widgets_server(tmp_path_factory.mktemp("notebooks")) as jupyter:
         yield jupyter
 
 
-@pytest.fixture(scope="module", params=HOSTS)
-def host(request, browser, tmp_path_factory):
-    """Yield the widgets on each kind of page, one after the other."""
-    if request.param == "page":
-        page = browser.new_page()
-        host = Host(page)
-        page.goto(write_page(tmp_path_factory.mktemp("page"), *stand_ins()))
+@pytest.fixture(scope="module")
+def host(request, browser, server):
+    """Yield the widgets in one of ``pages.HOSTS``."""
+    with opened(browser, server, request.param) as host:
         yield host
-        page.close()
-    else:
-        with opened(browser, request.getfixturevalue("server"), request.param) as host:
-            yield host
     assert host.errors == []

@@ -1,4 +1,4 @@
-"""The same widgets on three kinds of page: JupyterLab, Notebook 7, and a page without a kernel."""
+"""The widgets in JupyterLab, in Notebook 7, and on a page without a kernel."""
 
 import functools
 import http.server
@@ -9,11 +9,14 @@ import threading
 from contextlib import contextmanager
 
 import nbformat
+import numpy
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live import ROOT, Kernel, jupyterlab, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 
 from polylab.lab import HandFit, LearningRateLab, Question, modules
+from polylab.polynomial import evaluate
 
 QUESTION = """Question(
     "Why did `cube(5)` give 8?",
@@ -28,31 +31,31 @@ CELLS = {
     "lab": "lab = LearningRateLab()\nlab",
 }
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-HOSTS = ("jupyterlab", "notebook", "page")
+HOSTS = ("jupyterlab", "notebook")
 
 
 class Host:
-    """A page on which the widgets live.
+    """A notebook in a browser, in which the widgets live.
 
     Attributes
     ----------
     page : playwright.sync_api.Page
         The page in the browser.
-    kernel : live.Kernel or None
-        The kernel behind the page, if there is one.
+    kernel : live.Kernel
+        The kernel behind the page.
     errors : list of str
         What went wrong in the code of the widgets.
     """
 
-    def __init__(self, page):
+    def __init__(self, page, kernel):
         self.page = page
-        self.kernel = None
+        self.kernel = kernel
         self.errors = []
         page.on("pageerror", self._hear)
 
     def _hear(self, error):
         # Jupyter has errors of its own; there a widget's module comes from a blob.
-        if self.page.url.startswith("file:") or "blob:" in (error.stack or ""):
+        if "blob:" in (error.stack or ""):
             self.errors.append(f"{error}\n{error.stack}")
 
     def widget(self, kind):
@@ -60,10 +63,8 @@ class Host:
         return self.page.locator(f".pl-{kind}").first
 
     def kernel_says(self, expression, wanted):
-        """Wait until the kernel, if there is one, gives the value that is wanted."""
-        if self.kernel is not None:
-            wait_for(lambda: self.kernel.value(expression) == wanted,
-                     f"{expression} to be {wanted}")
+        """Wait until the kernel gives the value that is wanted."""
+        wait_for(lambda: self.kernel.value(expression) == wanted, f"{expression} to be {wanted}")
 
 
 def html_page(*parts, style="polylab.css", script='<script defer src="polylab.js"></script>'):
@@ -124,8 +125,8 @@ def served(folder):
 
 @contextmanager
 def widgets_server(folder):
-    """Start Jupyter on a folder that holds a notebook with the widgets for each kind of page."""
-    for name in HOSTS[:2]:
+    """Start Jupyter on a folder that holds a notebook with the widgets for each host."""
+    for name in HOSTS:
         cells = [new_code_cell(source) for source in CELLS.values()]
         notebook = new_notebook(cells=cells, metadata=PYTHON)
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -139,14 +140,13 @@ def opened(browser, server, name):
     file = f"{name}.ipynb"
     way = f"lab/workspaces/{name}/tree" if name == "jupyterlab" else "notebooks"
     page = browser.new_page()
-    host = Host(page)
     page.goto(f"{server.address}/{way}/{file}?token=polylab")
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     connection = server.connection_file(file)
-    run(page)
-    page.locator(".pl-lab").wait_for()
-    host.kernel = Kernel(connection)
+    host = Host(page, Kernel(connection))
     try:
+        run(page)
+        page.locator(".pl-lab").wait_for()
         yield host
     finally:
         host.kernel.close()
@@ -155,9 +155,6 @@ def opened(browser, server, name):
 
 def paint(host, scheme):
     """Choose a theme, "light" or "dark", as a reader does."""
-    if host.kernel is None:
-        host.page.emulate_media(color_scheme=scheme)
-        return
     host.page.get_by_role("menuitem", name="Settings", exact=True).click()
     host.page.locator(".lm-Menu-item", has_text="Theme").first.hover()
     wanted = re.compile(f"^JupyterLab {scheme.capitalize()}\\s*$")
@@ -166,10 +163,41 @@ def paint(host, scheme):
     host.page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
 
 
-def violations(host, kind):
-    """Return what axe-core has to report about a widget, as text."""
-    results = Axe().run(host.page, context=f".pl-{kind}")
+def violations(page, selector):
+    """Return what axe-core has to report about some widgets, as text."""
+    results = Axe().run(page, context=selector)
     return results.generate_report() if results.violations_count else ""
+
+
+def drawn(figure, colour):
+    """Return the last curve or bars of a colour in a picture, as parts of its frame.
+
+    Returns
+    -------
+    numpy.ndarray
+        Three rows: how far across and how far up each point is, and how far up its bar ends.
+    """
+    points = figure.locator(".pl-picture").first.evaluate("""(picture, colour) => {
+        const frame = picture.querySelector(".pl-frame");
+        const [x, y, width, height] = ["x", "y", "width", "height"].map(
+            name => Number(frame.getAttribute(name)));
+        const path = [...picture.querySelectorAll("path[style]")].filter(
+            path => path.getAttribute("style").includes(`--pl-${colour})`)).at(-1);
+        return [...path.getAttribute("d").matchAll(/([-\\d.]+) ([-\\d.]+)(?:V([-\\d.]+))?/g)].map(
+            ([, left, top, end = top]) =>
+                [(left - x) / width, 1 - (top - y) / height, 1 - (end - y) / height]);
+    }""", colour)
+    return numpy.array(points).T
+
+
+def assert_cubic_is_drawn(figure, coefficients):
+    """Check that the curve of the fit is a cubic on [-pi, pi], on an axis of any reach."""
+    across, up, _ = drawn(figure, "fit")
+    assert (across[0], across[-1]) == (pytest.approx(0, abs=0.003), pytest.approx(1, abs=0.003))
+    curve = evaluate(coefficients, numpy.pi * (2 * across - 1))
+    inside = (up > 0.02) & (up < 0.98)
+    slope, shift = numpy.polyfit(curve[inside], up[inside], 1)
+    numpy.testing.assert_allclose(slope * curve[inside] + shift, up[inside], atol=0.01)
 
 
 # What stands out of a widget, or out of the picture that it belongs to, or is cut off.

@@ -12,6 +12,7 @@ import numpy
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from live import wait_for
+from pages import assert_cubic_is_drawn
 from playwright.sync_api import expect
 
 from polylab.descent import ENDS
@@ -183,6 +184,15 @@ def test_each_number_gives_the_run_that_python_gives(lab, first, label, value, w
     lab.get_by_role("button", name="Reset").press("Enter")
     expect(refusal).to_have_count(0)
     expect(field).not_to_have_value("-3")
+
+
+@pytest.mark.parametrize("part", ["rate=1e-6", "rate=3.3e-6", "rate=0.02&optimiser=adam",
+                                  "rate=1e-6&batch=16&schedule=1/t"])
+def test_the_fit_is_drawn_where_the_formula_puts_it(opened, part):
+    page = opened(f"predict=no&{part}")
+    run = python_run(page)
+    says(page, run)
+    assert_cubic_is_drawn(page.locator(".pl-fit"), run.coefficients[-1])
 
 
 def test_lists_are_moved_by_keys(lab):

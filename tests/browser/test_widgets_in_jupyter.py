@@ -1,6 +1,11 @@
-"""The learning-rate lab in JupyterLab and in Notebook 7: what the page moves, the kernel knows.
+"""The widgets in JupyterLab and in Notebook 7: what a host can break, and what the kernel knows.
 
-The oracle is polylab.descent, by way of a lab in this process. test_lab.py uses the lab alone.
+What a widget does by itself is proven on a page alone, by test_widgets.py and test_lab.py: it is
+the same code. Here is tried what comes from outside: keys and clicks that the host wants too, its
+styles and themes, the state in the kernel, a kernel that is busy or gone. Notebook 7 is put
+together from parts of JupyterLab; what goes through these parts alone is tried in JupyterLab.
+
+The oracle is polylab, by way of widgets in this process.
 """
 
 import re
@@ -8,23 +13,40 @@ import re
 import numpy
 import pytest
 from live import wait_for
-from pages import CUT_OFF, paint, violations
+from pages import CUT_OFF, assert_cubic_is_drawn, paint, run, violations
 from playwright.sync_api import expect
 
-from polylab.data import sine_samples
 from polylab.lab import LearningRateLab
-from polylab.polynomial import evaluate
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.parametrize("host", ["jupyterlab", "notebook"], indirect=True, scope="module"),
-]
+pytestmark = pytest.mark.browser
+in_both = pytest.mark.parametrize("host", ["jupyterlab", "notebook"], indirect=True, scope="module")
+in_jupyterlab = pytest.mark.parametrize("host", ["jupyterlab"], indirect=True, scope="module")
 
 LISTS = {"Optimiser": ("optimiser", "adam"), "Basis": ("basis", "legendre"),
          "Target": ("target", "|x|"), "Loss": ("reduction", "mean"), "Steps": ("steps", 100),
          "Start": ("start", "zeros"), "Batch": ("batch", 16), "Drawn": ("replacement", True),
          "Schedule": ("schedule", "cosine")}
 PLAIN = LearningRateLab().settings
+KINDS = ("hand-fit", "question", "lab")
+
+
+@pytest.fixture
+def fit(host):
+    """HandFit as it opens."""
+    fit = host.widget("hand-fit")
+    fit.get_by_role("button", name="Reset").press("Enter")
+    expect(fit.locator(".pl-words")).to_contain_text("Loss 999.5,")
+    host.kernel_says("fit.coefficients", [0, 0, 0, 0])
+    return fit
+
+
+@pytest.fixture
+def question(host):
+    """The question before an answer."""
+    host.kernel.run("question.choice = None")
+    question = host.widget("question")
+    expect(question.get_by_role("status")).to_be_empty()
+    return question
 
 
 @pytest.fixture
@@ -46,157 +68,136 @@ def open_lab(lab):
     return lab
 
 
+def slider(fit, name):
+    return fit.get_by_role("slider", name=re.compile(f"^{name}, "))
+
+
+def field(fit, name):
+    return fit.get_by_label(f"{name}, as a number")
+
+
 def rate(lab):
-    return lab.get_by_role("slider", name="Learning rate", exact=True)
+    return lab.get_by_label("Learning rate, as a number")
 
 
-def type_into(field, text):
-    field.fill(text)
-    field.press("Enter")
+def write(widget, field, text):
+    """Type a text, key by key, as a learner does."""
+    field.select_text()
+    widget.page.keyboard.type(text)
+    widget.page.keyboard.press("Enter")
 
 
-def set_rate(lab, text):
-    type_into(lab.get_by_label("Learning rate, as a number"), text)
-
-
-def answer(lab, swings, end):
-    lab.get_by_role("button", name="Yes" if swings else "No", exact=True).press("Space")
-    lab.get_by_role("button", name=end, exact=True).click()
-
-
-def points(lab, picture, colour):
-    """Return the points of the last curve of a colour, as parts of the frame of its picture."""
-    return numpy.array(lab.locator(f".pl-{picture} .pl-picture").evaluate("""(root, colour) => {
-        const frame = root.querySelector(".pl-frame");
-        const [x, y, width, height] = ["x", "y", "width", "height"].map(
-            name => Number(frame.getAttribute(name)));
-        const path = [...root.querySelectorAll("path[style]")].filter(
-            path => path.getAttribute("style").includes(`--pl-${colour})`)).at(-1);
-        return [...path.getAttribute("d").matchAll(/[ML]([-\\d.]+) ([-\\d.]+)/g)].map(
-            ([, left, top]) => [(left - x) / width, 1 - (top - y) / height]);
-    }""", colour))
-
-
-@pytest.mark.parametrize("settings", [
-    {"rate": 1e-6}, {"rate": 3.3e-6}, {"rate": 0.02, "optimiser": "adam"},
-    {"rate": 1e-6, "batch": 16, "schedule": "1/t"}])
-def test_picture_and_words_are_those_of_polylab_descent(host, open_lab, settings):
-    lab = open_lab
-    for name, label in (("optimiser", "Optimiser"), ("batch", "Batch"), ("schedule", "Schedule")):
-        if name in settings:
-            value = settings[name]
-            lab.get_by_label(label, exact=True).select_option(
-                f"{value}" if isinstance(value, int) else f'"{value}"')
-    set_rate(lab, str(settings["rate"]))
+def says(lab, **settings):
+    """Check that the lab says how the run with these settings ends."""
     run = LearningRateLab(**settings).trajectory
-    says = "Something swings" if run.swings else "Nothing swings"
-    expect(lab.locator(".pl-words")).to_contain_text(says)
     expect(lab.locator(".pl-words")).to_contain_text(
-        re.compile(rf"loss {float(f'{run.losses[-1]:.5g}'):g}"))
-    host.kernel_says("lab.rate", settings["rate"])
-    x, _ = sine_samples()
-    across, up = points(lab, "fit", "fit").T
-    left = -numpy.pi + 2 * numpy.pi * across
-    curve = evaluate(run.coefficients[-1], left)
-    inside = (up > 0.02) & (up < 0.98)
-    slope, shift = numpy.polyfit(curve[inside], up[inside], 1)
-    numpy.testing.assert_allclose(slope * curve[inside] + shift, up[inside], atol=0.01)
-    assert x[0] == pytest.approx(left[0], abs=0.01)
+        "Something swings" if run.swings else "Nothing swings")
+    expect(lab.locator(".pl-words")).to_contain_text(f"loss {float(f'{run.losses[-1]:.5g}'):g}")
+    return run
 
 
-@pytest.mark.parametrize("label", LISTS)
-def test_every_list_is_used_by_key_and_by_pointer(host, lab, label):
-    trait, value = LISTS[label]
-    field = lab.get_by_label(label, exact=True)
-    text = {"str": f'"{value}"', "bool": "true"}.get(type(value).__name__, f"{value}")
-    before = field.input_value()
-    field.select_option(text)
-    host.kernel_says(f"lab.{trait}", value)
-    field.focus()
-    lab.page.keyboard.press("Home")
-    lab.page.keyboard.press("ArrowDown")
-    options = field.locator("option").evaluate_all("all => all.map(one => one.value)")
-    expect(field).to_have_value(options[1])
-    assert before in options
+# Keys and clicks, which Jupyter wants too.
 
 
-@pytest.mark.parametrize(("label", "trait", "right", "wrong"), [
-    ("Momentum", "momentum", "0.5", "1"), ("Seed", "seed", "7", "1.5"),
-    ("Warm-up", "warmup", "100", "-1")])
-def test_every_number_is_typed_and_a_wrong_one_is_refused(host, lab, label, trait, right, wrong):
-    lab.get_by_label("Optimiser", exact=True).select_option('"momentum"')
-    lab.get_by_label("Start", exact=True).select_option('"random"')
-    field = lab.get_by_label(re.compile(f"^{label}"))
-    type_into(field, right)
-    host.kernel_says(f"lab.{trait}", float(right))
-    type_into(field, wrong)
-    expect(lab.get_by_role("alert").filter(visible=True)).to_contain_text(f"{label} must be a")
-    expect(field).to_have_attribute("aria-invalid", "true")
-    host.kernel_says(f"lab.{trait}", float(right))
+@in_both
+def test_sliders_are_moved_by_every_key(host, fit):
+    for key, value in (("ArrowRight", "0.01"), ("ArrowUp", "0.02"), ("ArrowLeft", "0.01"),
+                       ("PageUp", "0.21"), ("PageDown", "0.01"), ("ArrowDown", "0"),
+                       ("End", "2"), ("Home", "−2")):
+        slider(fit, "a").press(key)
+        expect(field(fit, "a")).to_have_value(value)
+    for name, key in (("b", "PageUp"), ("c", "ArrowRight"), ("d", "ArrowLeft")):
+        slider(fit, name).press(key)
+    host.kernel_says("fit.coefficients", [-2, 0.2, 0.002, -0.001])
 
 
-@pytest.mark.parametrize("typed", ["fast", "-1e-6", "0", "1e9"])
-def test_other_rates_are_refused_with_a_reason(host, lab, typed):
-    set_rate(lab, typed)
-    expect(lab.get_by_role("alert").filter(visible=True)).not_to_be_empty()
-    host.kernel_says("lab.rate", 1e-6)
+@in_both
+def test_buttons_are_pressed_by_pointer_and_by_key(host, fit):
+    more, less = (fit.get_by_role("button", name=f"b, {word}") for word in ("more", "less"))
+    more.click()
+    expect(field(fit, "b")).to_have_value("0.01")
+    more.press("Enter")
+    more.press("Space")
+    expect(field(fit, "b")).to_have_value("0.03")
+    for _ in range(4):
+        less.click()
+    host.kernel_says("fit.b", -0.01)
 
 
+@in_jupyterlab
+def test_button_goes_on_while_it_is_held(fit):
+    fit.get_by_role("button", name="b, more").hover()
+    fit.page.mouse.down()
+    wait_for(lambda: float(field(fit, "b").input_value()) >= 0.05, "five steps")
+    fit.page.mouse.up()
+
+
+@in_jupyterlab
+def test_slider_is_dragged(host, fit):
+    handle = slider(fit, "d")
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    fit.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    fit.page.mouse.down()
+    fit.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=5)
+    fit.page.mouse.up()
+
+    def is_a_quarter():
+        value = float(field(fit, "d").input_value().replace("−", "-"))
+        return value == pytest.approx(-0.25, abs=0.03) and host.kernel.value("fit.d") == value
+
+    wait_for(is_a_quarter, "the slider, and the kernel after it")
+
+
+@in_both
+def test_widgets_keep_their_keys_to_themselves(host, fit, lab):
+    """JupyterLab would take an arrow for "next cell", and d d for "delete this cell"."""
+    cells = host.page.locator(".jp-Cell").count()
+    for key in ("d", "d", "ArrowDown", "b", "Escape", "d", "d"):
+        slider(fit, "a").press(key)
+    expect(slider(fit, "a")).to_be_focused()
+    for widget, place, trait, before in ((fit, field(fit, "d"), "fit.d", 0),
+                                         (lab, rate(lab), "lab.rate", 1e-6)):
+        write(widget, place, "dd")
+        expect(widget.get_by_role("alert").filter(visible=True)).to_contain_text("dd")
+        expect(place).to_have_attribute("aria-invalid", "true")
+        host.kernel_says(trait, before)
+    write(fit, field(fit, "d"), "-0,0933")
+    host.kernel_says("fit.d", -0.0933)
+    write(lab, rate(lab), "3·10^-6")
+    host.kernel_says("lab.rate", 3e-6)
+    assert host.page.locator(".jp-Cell").count() == cells
+
+
+@in_both
+def test_question_is_answered_by_pointer_and_by_key(host, question):
+    buttons = question.get_by_role("button")
+    right = next(n for n, text in enumerate(buttons.all_inner_texts()) if "memory" in text)
+    for way, place in (("click", 1 - min(right, 1)), ("Space", 2 - right // 2), ("Enter", right)):
+        button = buttons.nth(place)
+        button.click() if way == "click" else button.press(way)
+        expect(question.get_by_role("status")).to_contain_text(f", {'ABC'[place]}.")
+        host.kernel_says("question.choice", "ABC"[place])
+        host.kernel_says("question.correct", place == right)
+    question.locator("summary").press("Enter")
+    expect(question.get_by_text("Python never guesses names.")).to_be_visible()
+
+
+@in_both
 def test_rate_is_moved_by_key_and_by_pointer(host, lab):
-    slider = rate(lab)
+    handle = lab.get_by_role("slider", name="Learning rate", exact=True)
     for _ in range(3):
-        slider.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", re.compile(
+        handle.press("ArrowRight")
+    expect(handle).to_have_attribute("aria-valuetext", re.compile(
         r"rate 1\.0\d* times ten to the minus six"))
-    box = slider.bounding_box()
+    box = handle.bounding_box()
     lab.page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
-    wait_for(lambda: float(lab.get_by_label("Learning rate, as a number").input_value()) > 2e-6,
-             "a larger rate")
-    shown = float(lab.get_by_label("Learning rate, as a number").input_value())
-    host.kernel_says("lab.rate", shown)
+    wait_for(lambda: float(rate(lab).input_value()) > 2e-6, "a larger rate")
+    host.kernel_says("lab.rate", float(rate(lab).input_value()))
 
 
-def test_both_questions_are_predicted_and_scored(host, lab):
-    expect(lab.get_by_role("button", name="▶ Play")).to_be_disabled()
-    answer(lab, False, "short of it")  # right, both
-    expect(lab.locator(".pl-score")).to_have_text("Score: 2 of 2")
-    expect(lab.locator(".pl-words")).to_contain_text("Right, both. Nothing swings")
-    expect(lab.locator(".pl-aloud[role=status]")).to_contain_text("Right, both.")
-    host.kernel_says("lab.score", [2, 2])
-    set_rate(lab, "3.4e-6")
-    expect(lab.locator(".pl-words")).to_contain_text("answer both questions")
-    answer(lab, True, "gone")  # one of two
-    expect(lab.locator(".pl-score")).to_have_text("Score: 3 of 4")
-    expect(lab.locator(".pl-words")).to_contain_text("One of two is right.")
-    host.kernel_says("lab.score", [3, 4])
-    host.kernel_says("lab.prediction", [True, "gone"])
-
-
-def test_play_shows_every_step_of_the_first_and_survives_a_change_of_the_rate(host, open_lab):
-    lab = open_lab
-    lab.evaluate("""root => {
-        const steps = root.seenSteps = [];
-        const note = () => {
-            const step = Number(root.querySelector("output").textContent.replace(/\\D/g, ""));
-            if (step !== steps.at(-1)) steps.push(step);
-        };
-        new MutationObserver(note).observe(root.querySelector("output"),
-            {childList: true, characterData: true, subtree: true});
-    }""")
-    lab.get_by_role("button", name="▶ Play").press("Enter")
-    wait_for(lambda: 8 in lab.evaluate("root => root.seenSteps"), "step 8")
-    rate(lab).press("ArrowRight")
-    wait_for(lambda: lab.evaluate("root => root.seenSteps.at(-1)") > 60, "step 60")
-    seen = lab.evaluate("root => root.seenSteps")
-    first = seen[seen.index(0) if 0 in seen else 0:]
-    assert [step for step in first if step <= 50] == list(range(first[0], 51))
-    later = [step for step in seen if step > 50]
-    assert max(numpy.diff(later)) > 1
-    lab.get_by_role("button", name="❚❚ Pause").click()
-    expect(lab.get_by_role("button", name="▶ Play")).to_be_visible()
-    host.kernel_says("lab.step > 50 and lab.rate > 1e-6", True)
-
-
+@in_jupyterlab
 def test_start_is_dragged_and_moved_by_key(host, open_lab):
     lab = open_lab
     handle = lab.get_by_role("button", name=re.compile("^Start of the run"))
@@ -217,91 +218,255 @@ def test_start_is_dragged_and_moved_by_key(host, open_lab):
     expect(handle).to_be_focused()
 
 
+@in_jupyterlab
 def test_rate_is_chosen_in_the_sweep(host, open_lab):
     lab = open_lab
     picture = lab.locator(".pl-sweep .pl-picture")
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
     lab.page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"])
-    expect(lab.get_by_label("Learning rate, as a number")).not_to_have_value("1e-6")
-    chosen = float(lab.get_by_label("Learning rate, as a number").input_value())
+    expect(rate(lab)).not_to_have_value("1e-6")
+    chosen = float(rate(lab).input_value())
     host.kernel_says("lab.rate", chosen)
-    handle = lab.get_by_role("slider", name="Learning rate, in the sweep")
-    handle.press("ArrowRight")
-    wait_for(lambda: 1.005 < float(lab.get_by_label("Learning rate, as a number").input_value())
-             / chosen < 1.02, "one notch more")
+    lab.get_by_role("slider", name="Learning rate, in the sweep").press("ArrowRight")
+    wait_for(lambda: 1.005 < float(rate(lab).input_value()) / chosen < 1.02, "one notch more")
 
 
-def test_runs_are_kept_named_and_removed(host, open_lab):
+# What the kernel knows.
+
+
+@in_jupyterlab
+def test_goal_is_known_to_the_kernel(host, fit):
+    write(fit, field(fit, "b"), "0.86")
+    write(fit, field(fit, "d"), "-0.093")
+    expect(fit.get_by_role("status")).to_have_text("Goal reached. The loss is under 20.")
+    host.kernel_says("fit.reached", True)
+    slider(fit, "a").press("End")
+    expect(fit.get_by_role("status")).to_be_hidden()
+    host.kernel_says("fit.reached", False)
+
+
+@in_jupyterlab
+def test_every_list_and_every_number_is_known_to_the_kernel(host, lab):
+    for label, (trait, value) in LISTS.items():
+        text = {"str": f'"{value}"', "bool": "true"}.get(type(value).__name__, f"{value}")
+        lab.get_by_label(label, exact=True).select_option(text)
+        host.kernel_says(f"lab.{trait}", value)
+    lab.get_by_label("Optimiser", exact=True).select_option('"momentum"')
+    for label, trait, right, wrong in (("Momentum", "momentum", "0.5", "1"),
+                                       ("Seed", "seed", "7", "1.5"),
+                                       ("Warm-up", "warmup", "50", "-1")):
+        number = lab.get_by_label(label, exact=True)
+        write(lab, number, right)
+        host.kernel_says(f"lab.{trait}", float(right))
+        write(lab, number, wrong)
+        expect(lab.get_by_role("alert").filter(has_text=f"{label} must be a")).to_be_visible()
+        expect(number).to_have_attribute("aria-invalid", "true")
+    host.kernel_says("lab.settings", {**PLAIN, **dict(LISTS.values()), "optimiser": "momentum",
+                                      "momentum": 0.5, "seed": 7, "warmup": 50})
+
+
+@in_both
+def test_lists_are_moved_by_keys(host, lab):
+    optimiser = lab.get_by_label("Optimiser", exact=True)
+    optimiser.press("End")
+    host.kernel_says("lab.optimiser", "adam")
+    optimiser.press("Home")
+    optimiser.press("ArrowDown")
+    host.kernel_says("lab.optimiser", "momentum")
+    expect(optimiser).to_be_focused()
+
+
+@in_jupyterlab
+def test_predictions_and_score_are_known_to_the_kernel(host, lab):
+    def answer(swings, end):
+        lab.get_by_role("button", name=swings, exact=True).press("Space")
+        lab.get_by_role("button", name=end, exact=True).click()
+
+    expect(lab.get_by_role("button", name="▶ Play")).to_be_disabled()
+    answer("No", "short of it")
+    expect(lab.locator(".pl-words")).to_contain_text("Right, both. Nothing swings")
+    expect(lab.locator(".pl-aloud[role=status]")).to_contain_text("Right, both.")
+    host.kernel_says("lab.score", [2, 2])
+    write(lab, rate(lab), "3.4e-6")
+    expect(lab.locator(".pl-words")).to_contain_text("answer both questions")
+    answer("Yes", "gone")
+    expect(lab.locator(".pl-score")).to_have_text("Score: 3 of 4")
+    host.kernel_says("lab.score", [3, 4])
+    host.kernel_says("lab.prediction", [True, "gone"])
+
+
+@in_jupyterlab
+def test_play_leaves_no_step_out_and_survives_another_rate(host, open_lab):
+    lab = open_lab
+    host.kernel.run("lab.step = 35")
+    expect(lab.locator("output")).to_have_text("step 35")
+    lab.evaluate("""root => {
+        const output = root.querySelector("output");
+        root.seen = [];
+        new MutationObserver(() => root.seen.push(Number(output.textContent.split(" ")[1])))
+            .observe(output, {childList: true});
+    }""")
+    lab.get_by_role("button", name="▶ Play").press("Enter")
+    wait_for(lambda: 38 in lab.evaluate("root => root.seen"), "step 38")
+    lab.get_by_role("slider", name="Learning rate", exact=True).press("ArrowRight")
+    wait_for(lambda: lab.evaluate("root => root.seen.at(-1)") > 60, "step 60")
+    lab.get_by_role("button", name="❚❚ Pause").click()
+    seen = list(dict.fromkeys(lab.evaluate("root => root.seen")))
+    assert seen[:16] == list(range(35, 51))
+    assert max(numpy.diff(seen[15:])) > 1
+    expect(lab.get_by_role("button", name="▶ Play")).to_be_visible()
+    host.kernel_says("lab.step > 50 and lab.rate > 1e-6", True)
+
+
+@in_jupyterlab
+def test_kept_runs_are_known_to_the_kernel(host, open_lab):
     lab = open_lab
     for typed in ("1e-6", "2e-6"):
-        set_rate(lab, typed)
+        write(lab, rate(lab), typed)
         host.kernel_says("lab.rate", float(typed))
         lab.get_by_role("button", name="Keep this run").press("Enter")
     rows = lab.locator(".pl-kept tbody tr")
     expect(rows).to_have_count(2)
-    for row, kept in zip(rows.all(), (1e-6, 2e-6), strict=True):
-        run = LearningRateLab(rate=kept).trajectory
-        expect(row).to_contain_text(f"{run.losses[-1]:.5g}")
-        if numpy.isfinite(run.steps_to()):
-            expect(row).to_contain_text(f"{run.steps_to():,}")
     host.kernel_says("[run['rate'] for run in lab.kept]", [1e-6, 2e-6])
     rows.first.get_by_role("button").click()
     expect(rows).to_have_count(1)
     host.kernel_says("[run['rate'] for run in lab.kept]", [2e-6])
 
 
-def test_copied_python_gives_the_same_run(host, open_lab):
+@in_jupyterlab
+def test_picture_and_words_are_those_of_python_and_so_is_what_is_copied(host, open_lab):
     lab = open_lab
-    set_rate(lab, "3e-6")
-    lab.get_by_label("Basis", exact=True).select_option('"legendre"')
-    lab.get_by_label("Schedule", exact=True).select_option('"step"')
-    lab.evaluate("""root => { root.copied = "";
+    lab.get_by_label("Optimiser", exact=True).select_option('"adam"')
+    write(lab, rate(lab), "0.02")
+    run = says(lab, optimiser="adam", rate=0.02)
+    assert_cubic_is_drawn(lab.locator(".pl-fit"), run.coefficients[-1])
+    lab.evaluate("""root => {
         Object.defineProperty(navigator, "clipboard", {configurable: true, value: {
             writeText: text => { root.copied = text; return Promise.resolve(); }}}); }""")
     lab.get_by_role("button", name="Copy Python").press("Enter")
-    wait_for(lambda: lab.evaluate("root => root.copied"), "the copied lines")
     names = {}
-    exec(lab.evaluate("root => root.copied"), names)
-    run = LearningRateLab(rate=3e-6, basis="legendre", schedule="step").trajectory
+    exec(wait_for(lambda: lab.evaluate("root => root.copied"), "the copied lines"), names)
     assert names["run"].losses[-1] == pytest.approx(run.losses[-1], rel=1e-12)
 
 
-def test_python_moves_the_page(host, open_lab):
+@in_both
+def test_python_moves_the_page(host, fit, question, open_lab):
+    host.kernel.run("fit.a, fit.d, question.choice = 0.25, -0.125, 'B'")
+    expect(field(fit, "a")).to_have_value("0.25")
+    expect(field(fit, "d")).to_have_value("−0.125")
+    expect(fit.locator(".pl-words")).not_to_contain_text("Loss 999.5,")
+    expect(question.get_by_role("status")).to_contain_text(", B.")
     host.kernel.run("lab.optimiser, lab.rate = 'momentum', 2e-6")
-    lab = open_lab
-    expect(lab.get_by_label("Learning rate, as a number")).to_have_value("2e-6")
-    expect(lab.get_by_label("Optimiser", exact=True)).to_have_value('"momentum"')
-    run = LearningRateLab(optimiser="momentum", rate=2e-6).trajectory
-    expect(lab.locator(".pl-words")).to_contain_text(f"loss {run.losses[-1]:.5g}")
+    expect(rate(open_lab)).to_have_value("2e-6")
+    expect(open_lab.get_by_label("Optimiser", exact=True)).to_have_value('"momentum"')
+    says(open_lab, optimiser="momentum", rate=2e-6)
 
 
-def test_page_moves_while_the_kernel_is_busy(host, open_lab):
-    lab = open_lab
-    host.kernel.start("import time; time.sleep(5)")
-    set_rate(lab, "3e-6")
-    run = LearningRateLab(rate=3e-6).trajectory
-    expect(lab.locator(".pl-words")).to_contain_text(f"loss {run.losses[-1]:.5g}", timeout=3000)
-    host.kernel_says("lab.rate", 3e-6)
+@in_both
+def test_page_moves_while_the_kernel_is_busy(host, fit, open_lab, tmp_path):
+    begun, end = tmp_path / "begun", tmp_path / "end"
+    host.kernel.start(f"""
+import pathlib, time
+pathlib.Path({str(begun)!r}).touch()
+for _ in range(1200):
+    if pathlib.Path({str(end)!r}).exists():
+        break
+    time.sleep(0.05)""")
+    wait_for(begun.exists, "the kernel to be busy")
+    for key, value in (("PageUp", "0.2"), ("ArrowRight", "0.21"), ("End", "2")):
+        slider(fit, "b").press(key)
+        expect(field(fit, "b")).to_have_value(value)
+    expect(fit.locator(".pl-words")).not_to_contain_text("Loss 999.5,")
+    write(open_lab, rate(open_lab), "3e-6")
+    says(open_lab, rate=3e-6)
+    end.touch()
+    host.kernel_says("[fit.b, lab.rate]", [2, 3e-6])
+
+
+@in_both
+def test_cell_that_runs_again_leaves_nothing_behind(host, fit):
+    def widgets_and_comms():
+        return host.kernel.value("[len(__import__('ipywidgets').widgets.widget._instances), "
+                                 "len(get_ipython().kernel.comm_manager.comms)]")
+
+    before = widgets_and_comms()
+    for _ in range(3):
+        counts = host.kernel.value("get_ipython().execution_count")
+        host.page.locator(".jp-CodeCell").nth(1).locator(".cm-content").click()
+        host.page.keyboard.press("Control+Enter")
+        wait_for(lambda counts=counts: host.kernel.value("get_ipython().execution_count") > counts,
+                 "the cell to run")
+        expect(fit.locator(".pl-words")).to_contain_text("Loss 999.5,")
+    assert widgets_and_comms() == before
+    assert host.page.locator(".pl-hand-fit").count() == 1
+    slider(fit, "a").press("End")
+    host.kernel_says("fit.a", 2)
+
+
+# The page around them.
+
+
+@in_both
+def test_no_two_widgets_share_an_id(host):
+    """A shared id would cut the curves of one picture to the frame of another."""
+    ids = host.page.locator(".polylab [id]").evaluate_all("all => all.map(one => one.id)")
+    assert len(ids) >= 9  # two pictures of HandFit, six of the lab, one prompt
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_to_report_for_accessibility(host, open_lab, scheme):
+@in_both
+def test_nothing_to_report_for_accessibility(host, fit, question, open_lab, scheme):
     paint(host, scheme)
+    slider(fit, "d").press("End")  # the longest sentences
+    write(fit, field(fit, "a"), "x")
+    question.get_by_role("button").first.click()
+    question.locator("summary").click()
     open_lab.get_by_role("button", name="Keep this run").click()
-    set_rate(open_lab, "fast")
-    assert violations(host, "lab") == ""
+    write(open_lab, rate(open_lab), "fast")
+    for kind in KINDS:
+        schemes = host.widget(kind).evaluate("root => getComputedStyle(root).colorScheme")
+        assert schemes == scheme
+    assert violations(host.page, ", ".join(f".pl-{kind}" for kind in KINDS)) == ""
     open_lab.get_by_label("Predict first").check()
-    assert violations(host, "lab") == ""
+    assert violations(host.page, ".pl-lab") == ""
     paint(host, "light")
 
 
-@pytest.mark.parametrize("width", [800, 1280, 1920])
-def test_nothing_is_cut_off(host, open_lab, width):
+@pytest.mark.parametrize("width", [800, 1280, 1920])  # below, JupyterLab itself leaves no room
+@in_both
+def test_nothing_is_cut_off(host, fit, question, open_lab, width):
     host.page.set_viewport_size({"width": width, "height": 900})
     try:
+        slider(fit, "d").press("End")
+        question.get_by_role("button").first.click()
         open_lab.get_by_role("button", name="Keep this run").click()
+        expect(open_lab.locator(".pl-kept tbody tr")).to_have_count(1)
         host.page.wait_for_timeout(300)
-        assert open_lab.evaluate(CUT_OFF) == []
+        for kind in KINDS:
+            assert host.widget(kind).evaluate(CUT_OFF) == []
     finally:
         host.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@in_both
+def test_kernel_is_restarted(host, fit, open_lab):
+    """The last test of a page: until the cells run again it goes on without the kernel."""
+    page = host.page
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Restart Kernel… 0, 0").click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    host.kernel.wait()
+    wait_for(lambda: host.kernel.value("'fit' not in globals()"), "the kernel to forget")
+    slider(fit, "a").press("End")
+    expect(field(fit, "a")).to_have_value("2")
+    write(open_lab, rate(open_lab), "3e-6")
+    says(open_lab, rate=3e-6)
+    run(page)
+    expect(fit.locator(".pl-words")).to_contain_text("Loss 999.5,")
+    expect(open_lab.locator(".pl-words")).to_contain_text("answer both questions")
+    slider(fit, "a").press("End")
+    write(open_lab, rate(open_lab), "2e-6")
+    host.kernel_says("[fit.a, lab.rate]", [2, 2e-6])
