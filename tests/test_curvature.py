@@ -54,7 +54,7 @@ small_networks = functools.partial(
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @small_networks()
 def test_product_is_that_of_the_whole_hessian(device, seed, bend, width, dtype):
     model, x, y = network(seed, bend, width, dtype, device)
@@ -70,7 +70,7 @@ def test_product_is_that_of_the_whole_hessian(device, seed, bend, width, dtype):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @small_networks()
 def test_largest_curvature_is_that_of_the_whole_hessian(device, seed, bend, width, dtype):
     model, x, y = network(seed, bend, width, dtype, device)
@@ -82,7 +82,7 @@ def test_largest_curvature_is_that_of_the_whole_hessian(device, seed, bend, widt
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=8), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_spectrum_with_its_sign(curvatures, seed):
     """Equal eigenvalues, opposite ones, only negative ones, none at all."""
     random = numpy.random.default_rng(seed)

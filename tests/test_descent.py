@@ -5,7 +5,7 @@ import sys
 import numpy
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -32,7 +32,7 @@ PROBLEMS = st.builds(
     st.integers(6, 40), st.sampled_from(["sum", "mean"]),
 )
 SEEDS = st.integers(0, 2**32 - 1)
-untimed = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fifty = settings(max_examples=50)
 
 
 def data_and_problem(basis, degree, target, count, reduction):
@@ -104,7 +104,7 @@ def torch_loops(runs, steps):
 # The problem
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS)
 def test_the_bowl_agrees_with_the_data(problem, seed):
     matrix, y, problem = problem
@@ -124,7 +124,7 @@ def test_the_bowl_agrees_with_the_data(problem, seed):
     assert_allclose(problem.hessian, hessian, rtol=1e-9, atol=1e-12 * hessian.abs().max())
 
 
-@untimed
+@fifty
 @given(PROBLEMS)
 def test_optimum_floor_and_modes_agree_with_lapack(problem):
     matrix, y, problem = problem
@@ -191,7 +191,7 @@ def test_closed_form_equals_the_loop_of_notebook_03(rate, tolerance):
     assert_allclose(run.coefficients[-1], last, atol=tolerance * abs(last).max())
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1.2), st.floats(0, 0.99), st.integers(0, 150))
 def test_closed_forms_equal_a_loop_over_the_data(problem, seed, share, momentum, steps):
     matrix, y, problem = problem
@@ -237,7 +237,7 @@ def test_equal_roots_have_a_factor_of_t():
     assert_array_equal(run.factors, [0.5])
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.floats(0.01, 2), st.floats(0, 0.99))
 def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum):
     _, _, problem = problem
@@ -254,7 +254,7 @@ def test_factors_are_the_eigenvalues_of_one_step(problem, seed, share, momentum)
         assert factor.imag >= 0
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1))
 def test_loss_never_rises_up_to_the_limit_of_plain_descent(problem, seed, share):
     _, _, problem = problem
@@ -352,7 +352,7 @@ def test_defaults_are_those_of_torch():
 # Trajectories
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.integers(0, 60))
 def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
     _, _, problem = problem
@@ -374,7 +374,7 @@ def test_many_rates_equal_one_at_a_time(problem, seed, optimiser, steps):
             assert runs.end[i] == run.end
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.sampled_from(OPTIMISERS), st.floats(0.01, 1.5), st.integers(0, 60))
 def test_coefficients_amplitudes_and_losses_tell_one_story(
     problem, seed, optimiser, share, steps
@@ -393,7 +393,7 @@ def test_coefficients_amplitudes_and_losses_tell_one_story(
                     atol=1e-9 * problem.floor + 1e-12 * run.losses.max())
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.floats(0.1, 1.1), st.sampled_from(["sgd", "momentum"]))
 def test_the_mean_needs_a_rate_n_times_larger(problem, seed, share, optimiser):
     matrix, y, _ = problem
@@ -523,7 +523,7 @@ def test_each_answer_holds_on_a_good_part_of_what_is_interesting():
         assert (runs.end == end).mean() > 0.15
 
 
-@untimed
+@fifty
 @given(PROBLEMS, SEEDS, st.floats(0.01, 1.3), st.integers(1, 40), st.sampled_from([0.0, 0.8]))
 def test_answers_follow_from_a_loop_over_the_data(problem, seed, share, steps, momentum):
     matrix, y, problem = problem
