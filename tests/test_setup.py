@@ -214,11 +214,14 @@ class TestLists:
         assert sorted(listed) == sorted(set(modules) - {"__main__"})
 
 
-# Stands in for pip in a new .venv: notes each call, then does what PIP_DOES says.
+# Stands in for pip in a new .venv: what is offered it asks the real one; else it notes each call,
+# then does what PIP_DOES says.
 FAKE_PIP = """
 import os, sys
 if sys.argv[1:] == ["--version"]:
     sys.exit()
+if "index" in sys.argv:
+    os.execv("{python}", ["{python}", "-m", "pip", *sys.argv[1:]])
 with open(os.environ["PIP_CALLS"], "a") as calls:
     print(*sys.argv[1:], file=calls)
 exec(os.environ.get("PIP_DOES", ""))
@@ -264,7 +267,8 @@ class Machine:
         for command in (*COMMANDS, "cp"):
             (self.commands / command).symlink_to(shutil.which(command))
         self.add("uname", '#!/bin/sh\necho Darwin arm64\n')
-        (folder / "fake_pip.py").write_text(FAKE_PIP, encoding="utf-8")
+        fake = FAKE_PIP.replace("{python}", sys.executable)
+        (folder / "fake_pip.py").write_text(fake, encoding="utf-8")
 
     def add(self, name, script):
         minor = ".".join(map(str, sys.version_info[:2]))
@@ -397,23 +401,32 @@ class TestSetUp:
         assert f"{machine.course}/.venv/tmp (10.0 MB)" in said
         assert not (machine.course / ".venv" / "tmp").exists()
 
-    def test_a_download_in_vain_is_announced(self, machine):
+    def make_on_linux(self, machine, *builds):
+        """Set up a Linux without a card, where pip is offered these builds of the pinned torch."""
         machine.add("uname", "#!/bin/sh\necho Linux x86_64\n")
         machine.edit("/dev/nvidiactl /dev/nvidia0 /dev/dxg /proc/driver/nvidia", "/no/card")
-        said = machine.make("setup-lab").stdout
+        offers = machine.folder / "offers"
+        offers.mkdir()
+        for build in builds:
+            (offers / f"torch-{pins()['torch']}{build}-py3-none-any.whl").touch()
+        return machine.make("setup-lab", PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="1",
+                            PIP_FIND_LINKS=str(offers)).stdout
+
+    def test_a_download_in_vain_is_announced(self, machine):
+        said = self.make_on_linux(machine, "", ".post1")
         assert "There is no NVIDIA card here" in said
         assert "make lab PIP_EXTRA_INDEX_URL=https://" in said
         assert machine.make("setup-test").stdout.count("NVIDIA") == 0  # the torch is there
 
-    def test_no_word_of_cuda_where_it_is_of_use_or_not_offered(self, machine):
+    @pytest.mark.parametrize("builds", [["", "+cpu"], ["+cpu"], []], ids=str)
+    def test_no_word_of_cuda_where_pip_takes_another_build(self, machine, builds):
+        assert "NVIDIA" not in self.make_on_linux(machine, *builds)
+
+    def test_no_word_of_cuda_where_it_is_not_offered_or_of_use(self, machine):
         assert "NVIDIA" not in machine.make("setup-lab").stdout  # not Linux
         shutil.rmtree(machine.course / ".venv")
-        machine.add("uname", "#!/bin/sh\necho Linux x86_64\n")
-        small = {"PIP_EXTRA_INDEX_URL": "https://example.org"}
-        assert "NVIDIA" not in machine.make("setup-lab", **small).stdout
-        shutil.rmtree(machine.course / ".venv")
         machine.add("nvidia-smi", "#!/bin/sh\n")
-        assert "NVIDIA" not in machine.make("setup-lab").stdout
+        assert "NVIDIA" not in self.make_on_linux(machine, "")
 
 
 class TestFailures:

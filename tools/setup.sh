@@ -87,14 +87,22 @@ disk_is_full() {
         "Make room, then give the same command again."
 }
 
-# On Linux PyTorch comes with CUDA, which is of no use without an NVIDIA card.
+# On Linux PyTorch comes with CUDA, which is of no use without an NVIDIA card. Where pip has been
+# told of another build, as 2.13.0+cpu, it takes that: so pip is asked, which costs a second.
 large_torch_in_vain() {
     [ "$(uname -sm)" = "Linux x86_64" ] || return 1
-    [ -z "${PIP_EXTRA_INDEX_URL:-}${PIP_INDEX_URL:-}" ] || return 1
     for card in /dev/nvidiactl /dev/nvidia0 /dev/dxg /proc/driver/nvidia; do
         [ -e "$card" ] && return 1
     done
-    ! command -v nvidia-smi >/dev/null
+    command -v nvidia-smi >/dev/null && return 1
+    torch=$(sed -n 's/^torch==//p' constraints.txt)
+    offered=$(.venv/bin/python -m pip --retries 0 index versions torch 2>/dev/null |
+        sed -n 's/^Available versions//p')
+    case "$offered," in
+        *" $torch+"*) return 1 ;;
+        *" $torch,"*) return 0 ;;
+        *) return 1 ;;
+    esac
 }
 
 make_environment() {
