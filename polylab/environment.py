@@ -119,6 +119,8 @@ class Report:
         What torch computes on, in one sentence; None if it was not asked.
     hidden : str or None
         Why no figure will be shown, and what helps; None if figures are shown.
+    broken : str or None
+        The last words of a torch that does not start; None if it starts or was not asked.
     """
 
     python: str
@@ -128,6 +130,7 @@ class Report:
     notes: tuple[str, ...]
     device: str | None
     hidden: str | None = None
+    broken: str | None = None
 
     @property
     def python_is_recent_enough(self):
@@ -137,7 +140,8 @@ class Report:
     @property
     def ok(self):
         """Whether everything that the course needs is here."""
-        return self.python_is_recent_enough and all(p.state == "ok" for p in self.needed)
+        installed = all(p.state == "ok" for p in self.needed)
+        return self.python_is_recent_enough and installed and self.broken is None
 
     @property
     def summary(self):
@@ -188,6 +192,8 @@ class Report:
             names = [package.name for package in self.needed if package.state == wrong]
             if names:
                 lines.append(f"{wrong.capitalize()}: {', '.join(names)}.")
+        if self.broken is not None:
+            lines.append(f"torch is installed but does not start. It says: {self.broken}")
         return [*lines, "", HOW_TO_INSTALL]
 
 
@@ -210,14 +216,16 @@ def report(device=False):
     """
     needed = tuple(Package(*entry, _installed(entry[0])) for entry in NEEDED)
     optional = tuple(Package(*entry, _installed(entry[0])) for entry in OPTIONAL)
+    computes_on, broken = _device() if device else (None, None)
     return Report(
         python=".".join(map(str, sys.version_info[:3])),
         needed=needed,
         optional=optional,
         widgets=_widgets(),
         notes=_notes(),
-        device=_device() if device else None,
+        device=computes_on,
         hidden=_hidden(),
+        broken=broken,
     )
 
 
@@ -291,19 +299,20 @@ def _cores(quota=Path("/sys/fs/cgroup/cpu.max")):
 
 
 def _device():
+    """Return what torch computes on, and the last words of a torch that does not start."""
     if _installed("torch") is None:
-        return "unknown, because torch is missing."
+        return "unknown, because torch is missing.", None
     try:
         answer = subprocess.run(
             [sys.executable, "-c", ASK_TORCH], capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return f"unknown, because torch did not start within {PATIENCE} s."
+        return f"unknown, because torch did not start within {PATIENCE} s.", None
     if answer.returncode != 0:
-        reason = (answer.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        return f"unknown, because torch is installed but does not start: {reason}"
+        reason = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
+        return "unknown, because torch does not start.", reason
     kind, name = answer.stdout.splitlines()
     if kind == "cpu":
-        return "CPU. torch finds no accelerator; the course does not need one."
+        return "CPU. torch finds no accelerator; the course does not need one.", None
     words = {"cuda": "CUDA, a graphics card", "mps": "MPS, the graphics unit of an Apple chip"}
-    return f"{words.get(kind, kind)}{f' ({name})' if name else ''}."
+    return f"{words.get(kind, kind)}{f' ({name})' if name else ''}.", None

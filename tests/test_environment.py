@@ -206,9 +206,11 @@ def test_device_is_what_torch_says(tmp_path, monkeypatch, accelerator, start, en
 def test_broken_torch_is_reported_with_its_own_words(tmp_path, monkeypatch):
     torch_that_says(tmp_path, "raise OSError('c10.dll could not be loaded')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    device = report(device=True).device
-    assert device.startswith("unknown, because torch is installed but does not start")
-    assert "c10.dll could not be loaded" in device
+    found = report(device=True)
+    assert not found.ok
+    assert found.device == "unknown, because torch does not start."
+    assert "does not start. It says: OSError: c10.dll could not be loaded" in found.details
+    assert "Everything" not in found.details
 
 
 def test_slow_torch_is_not_waited_for(tmp_path, monkeypatch):
