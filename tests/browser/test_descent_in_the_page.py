@@ -41,11 +41,14 @@ def some_settings(count, seed):
     for _ in range(count):
         basis, target = draw.choice(BASES), draw.choice(list(TARGETS))
         reduction, optimiser = draw.choice(["sum", "mean"]), draw.choice(OPTIMISERS)
-        steps = int(draw.integers(0, 300))
+        batch = 2000 if draw.random() < 0.6 else int(2000 ** draw.random())
+        replacement = bool(draw.random() < (0.4 if batch < 2000 else 0.1))
+        # Random numbers cost more than steps: a run that needs many of them is short.
+        drawn = batch if replacement else 2000 // (2000 // batch) if batch < 2000 else 1
+        steps = int(draw.integers(0, min(300, 20_000 // drawn)))
         start = draw.choice(["common", "zeros", "random", "own"])
         limit = problem(basis, target, reduction).largest_stable_rate
         share = 10 ** draw.uniform(-2.5, 0.2)
-        batch = 2000 if draw.random() < 0.6 else int(2000 ** draw.random())
         yield {
             "places": [i * steps // 5 for i in range(6)],  # the steps whose losses are compared
             "basis": str(basis), "target": str(target), "reduction": str(reduction),
@@ -53,7 +56,7 @@ def some_settings(count, seed):
             "start": draw.standard_normal(4).tolist() if start == "own" else str(start),
             "rate": share * (limit if optimiser in ("sgd", "momentum") else 0.1),
             "momentum": float(draw.uniform(0, 0.99)), "batch": batch,
-            "replacement": bool(draw.random() < 0.4), "schedule": str(draw.choice(SCHEDULES)),
+            "replacement": replacement, "schedule": str(draw.choice(SCHEDULES)),
             "warmup": int(draw.integers(0, steps + 1)) if draw.random() < 0.5 else 0,
         }
 
