@@ -4,8 +4,9 @@ import os
 import shutil
 
 import pytest
-from live import chromium
+from live import PATIENCE, chromium
 from pages import opened, widgets_server
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,7 @@ def browser():
         if os.environ.get("POLYLAB_BROWSER") == "required" or os.environ.get("CI"):
             pytest.fail(f"{words}; POLYLAB_BROWSER or CI says that this must not be skipped")
         pytest.skip(f"{words}; install it to run the browser tests")
+    expect.set_options(timeout=1000 * PATIENCE)
     with chromium(path) as context:
         yield context
 

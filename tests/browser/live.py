@@ -17,7 +17,7 @@ from jupyter_client import BlockingKernelClient
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20  # seconds to wait for anything before giving up; a busy machine is slow
+PATIENCE = 60  # seconds to wait for anything before giving up; a busy machine is slow
 TOKEN = "polylab"  # lets this process, and nobody by accident, into the servers it starts
 
 AS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
