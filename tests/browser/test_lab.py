@@ -87,6 +87,14 @@ def lab(tabs):
     assert page.errors == []
 
 
+@pytest.fixture
+def short_lab(lab):
+    """Return the lab with 100 steps, whose sweeps cost little."""
+    choose(lab, "Steps", "100")
+    expect(lab.locator("output")).to_have_text("step 100")
+    return lab
+
+
 def words(page):
     return page.locator(".pl-words").inner_text().replace("\N{NO-BREAK SPACE}", " ")
 
@@ -152,7 +160,8 @@ def drag(page, target, to):
     ("Batch", "64 points", "batch=64, seed=0"), ("Drawn", "with replacement", "replacement=True"),
     ("Schedule", "cosine", 'schedule="cosine"'), ("Schedule", "like 1/t", 'schedule="1/t"'),
 ])
-def test_each_choice_gives_the_run_that_python_gives(lab, label, option, part):
+def test_each_choice_gives_the_run_that_python_gives(short_lab, label, option, part):
+    lab = short_lab
     before = words(lab)
     choose(lab, label, option)
     expect(lab.locator(".pl-words")).not_to_have_text(before)
@@ -166,7 +175,8 @@ def test_each_choice_gives_the_run_that_python_gives(lab, label, option, part):
     (("Start", "random"), "Seed", "7", "seed=7"), (("Batch", "64 points"), "Seed", "12", "seed=12"),
     ((), "Warm-up", "100", "warmup=100"),
 ])
-def test_each_number_gives_the_run_that_python_gives(lab, first, label, value, wanted):
+def test_each_number_gives_the_run_that_python_gives(short_lab, first, label, value, wanted):
+    lab = short_lab
     if first:
         choose(lab, *first)
     field = lab.get_by_label(label, exact=True)
