@@ -32,8 +32,8 @@ def namespace(**arrays):
         for what, kind in (("kind", _library), ("dtype", _dtype), ("device", device)):
             if kind(array) != kind(first):
                 raise TypeError(
-                    f"{name} must have the {what} of {first_name} ({kind(first)}), "
-                    f"got {kind(array)}"
+                    f"{name} must have the {what} of {first_name} ({_words(kind(first))}), "
+                    f"got {_words(kind(array))}"
                 )
     return array_namespace(first)
 
@@ -56,7 +56,7 @@ def require_array(name, array):
 def require_floating(name, array):
     """Raise TypeError unless the dtype of ``array`` is real floating point."""
     if not array_namespace(array).isdtype(array.dtype, "real floating"):
-        raise TypeError(f"{name} must be real floating point, got {_dtype(array)}")
+        raise TypeError(f"{name} must be real floating point, got {_words(array.dtype)}")
 
 
 def require_vector(name, array, length=None):
@@ -83,5 +83,9 @@ def _library(array):
 
 
 def _dtype(array):
-    return str(array.dtype).removeprefix("torch.")
+    return array.dtype
+
+
+def _words(kind):
+    return str(kind).removeprefix("torch.")
 

@@ -53,14 +53,18 @@ def exact_gradient(coefficients, x, y):
     Chain rule: ∂L/∂ŷ = 2 (ŷ − y) and ∂ŷ/∂θ_k = x^k.
     """
     xp, residual = _residual(coefficients, x, y)
-    return xp.stack([xp.sum(2 * residual * x**power) for power in range(len(coefficients))])
+    slopes, weighted = [], 2 * residual
+    for _ in range(len(coefficients)):
+        slopes.append(xp.sum(weighted))
+        weighted = weighted * x  # x^k of the next k; a power would cost ten times as much
+    return xp.stack(slopes)
 
 
 def _residual(coefficients, x, y):
     xp = namespace(x=x, y=y)
-    require_vector("x", x)
+    predicted = evaluate(coefficients, x)  # checks x as well
     require_vector("y", y, length=x.shape[0])
-    return xp, evaluate(coefficients, x) - y
+    return xp, predicted - y
 
 
 def finite_difference_gradient(loss, coefficients, step=None):
