@@ -35,7 +35,7 @@ def gradient_of_scaled_rows(theta, X, y, rows, chances):
     return 2 * A.T @ (A @ theta - b)
 
 
-def level_along_the_modes(rate=2e-6, size=32):
+def level_along_the_modes(rate=2.5e-6, size=100):
     curvatures, modes = numpy.linalg.eigh(2 * X.T @ X)
     best = numpy.linalg.lstsq(X, Y)[0]
     slopes = 2 * len(X) * (X @ best - Y)[:, None] * X @ modes
@@ -47,8 +47,8 @@ def level_along_the_modes(rate=2e-6, size=32):
     ("loss_of_epoch", loss_by_dot),
     ("gradient_with_chances", gradient_point_by_point),
     ("gradient_with_chances", gradient_of_scaled_rows),
-    ("level_for_32", level_along_the_modes()),
-    ("level_for_32", round(level_along_the_modes(), 4)),
+    ("level_for_100", level_along_the_modes()),
+    ("level_for_100", round(level_along_the_modes(), 4)),
 ])
 def test_right_answers_in_any_style_pass(task, answer):
     assert_passed(check_tensor(answer, task))
@@ -83,12 +83,12 @@ def each_point_once(theta, X, y, rows, chances):
     ("gradient_with_chances", lambda theta, X, y, rows, chances:
      -gradient_point_by_point(theta, X, y, rows, chances), "sign"),
     ("gradient_with_chances", each_point_once, ""),
-    ("level_for_32", 0.35269, "rule for small rates"),
-    ("level_for_32", 32 * level_along_the_modes(), "B = 1"),
-    ("level_for_32", level_along_the_modes(1e-6, 32), "1e-6"),
-    ("level_for_32", 8.8172 + level_along_the_modes(), "floor included"),
-    ("level_for_32", 2 * level_along_the_modes(), "½λz²"),
-    ("level_for_32", -level_along_the_modes(), "sign"),
+    ("level_for_100", 0.14108, "rule for small rates"),
+    ("level_for_100", 100 * level_along_the_modes(), "B = 1"),
+    ("level_for_100", level_along_the_modes(1e-6, 100), "1e-6"),
+    ("level_for_100", 8.8172 + level_along_the_modes(), "floor included"),
+    ("level_for_100", 2 * level_along_the_modes(), "½λz²"),
+    ("level_for_100", -level_along_the_modes(), "sign"),
 ])
 def test_near_misses_are_named(task, answer, fragment):
     assert_refused(check_tensor(answer, task), fragment)
