@@ -57,9 +57,8 @@ PYTEST_CHANGES = ("streams", "warnings")
 
 
 def world():
-    modules = {name: module for name, module in sys.modules.items()
-               if (name.startswith("polylab.") or name == "polylab")
-               and isinstance(module, types.ModuleType)}
+    modules = {name: sys.modules[name] for name in list(sys.modules)
+               if "polylab" in name and isinstance(sys.modules[name], types.ModuleType)}
     return {
         "random": random.getstate(),
         "numpy.random": numpy.random.get_state(),  # noqa: NPY002

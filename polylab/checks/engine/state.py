@@ -254,16 +254,16 @@ class Modules:
     """
 
     def __init__(self, others=OTHER_MODULES):
-        ours = [module for name, module in list(sys.modules.items())
-                if (name.startswith("polylab.") or name == "polylab")
-                and is_a(module, types.ModuleType)]
+        ours = [sys.modules[name] for name in list(sys.modules)
+                if "polylab" in name and name.split(".")[0] == "polylab"
+                and is_a(sys.modules[name], types.ModuleType)]
         others = [sys.modules.get(name) for name in others]
         self.is_untouched = _is_untouched
         self.names = [(module, dict(vars(module)))
                       for module in (*ours, *filter(None, others))]
         self.classes, self.contents = [], []
         values = {id(value): value for module in ours for value in vars(module).values()}
-        self.functions = [value for value in values.values() if is_a(value, types.FunctionType)]
+        self.functions = [value for value in values.values() if type(value) is types.FunctionType]
         self.insides = {name: [getattr(function, name) for function in self.functions]
                         for name in INSIDES}
         for value in values.values():
