@@ -2,7 +2,7 @@
 
 import array_api_compat
 import numpy
-from array_api_compat import device, is_numpy_array, is_torch_array, size
+from array_api_compat import device, is_torch_array, size
 
 
 def namespace(**arrays):
@@ -44,6 +44,11 @@ def array_namespace(array):
     NumPy 2 speaks the array API without the layer, and the layer costs a kernel 11 MB.
     """
     return numpy if is_numpy_array(array) else array_api_compat.array_namespace(array)
+
+
+def is_numpy_array(array):
+    """Return whether ``array`` is one of NumPy's, sooner than array_api_compat, which knows JAX."""
+    return isinstance(array, (numpy.ndarray, numpy.generic))
 
 
 def require_array(name, array):

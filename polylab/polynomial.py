@@ -3,9 +3,15 @@
 import math
 import numbers
 
-from array_api_compat import is_numpy_array, is_torch_array
+from array_api_compat import is_torch_array
 
-from polylab.arrays import array_namespace, namespace, require_finite, require_vector
+from polylab.arrays import (
+    array_namespace,
+    is_numpy_array,
+    namespace,
+    require_finite,
+    require_vector,
+)
 
 BASES = ("powers", "legendre", "standardised", "orthonormal")
 
