@@ -1,4 +1,4 @@
-"""What the tests of the checkers say about every verdict."""
+"""What the tests of the checkers say about every verdict, and gather for the clinics."""
 
 import re
 
@@ -41,3 +41,31 @@ def assert_not_attempted(verdict, beginning="Not attempted yet: "):
     assert verdict.passed is False
     assert verdict.message.startswith(beginning), verdict.message
     assert_well_said(verdict.message)
+
+
+def gather():
+    """Return BROKEN, REPAIRED and MISSED of a clinic, empty, and the decorators that fill them.
+
+    Of each fault they hold the broken program as the notebook hands it out, right repairs, and
+    near misses with words of their verdicts.
+    """
+    handed_out, right, wrong = {}, [], []
+
+    def broken(fault):
+        return lambda program: handed_out.setdefault(fault, program)
+
+    def repaired(*faults):
+        def keep(program):
+            right.extend((fault, program) for fault in faults)
+            return program
+
+        return keep
+
+    def missed(fault, *fragments):
+        def keep(program):
+            wrong.append((fault, program, *fragments))
+            return program
+
+        return keep
+
+    return handed_out, right, wrong, broken, repaired, missed

@@ -5,38 +5,13 @@ import copy
 import numpy
 import pytest
 import torch
-from grading import assert_not_attempted, assert_passed, assert_refused
+from grading import assert_not_attempted, assert_passed, assert_refused, gather
 from torch.nn.functional import cross_entropy, mse_loss, nll_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from polylab.checks import check_repair
 
-# Each fault: the broken program as notebook 17 hands it out, right repairs, near misses.
-BROKEN, REPAIRED, MISSED = {}, [], []
-
-
-def broken(fault):
-    def keep(program):
-        BROKEN[fault] = program
-        return program
-
-    return keep
-
-
-def repaired(*faults):
-    def keep(program):
-        REPAIRED.extend((fault, program) for fault in faults)
-        return program
-
-    return keep
-
-
-def missed(fault, *fragments):
-    def keep(program):
-        MISSED.append((fault, program, *fragments))
-        return program
-
-    return keep
+BROKEN, REPAIRED, MISSED, broken, repaired, missed = gather()
 
 
 # --- 17.5: the gradients are cleared once --------------------------------------------------------
