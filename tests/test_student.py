@@ -65,9 +65,16 @@ def nbgrader(course, *arguments, code=0):
     return run
 
 
-def hand_in(course, learner, release, answers):
-    """Write a learner's notebook: the released one with answers in its exercise cells."""
+def hand_in(course, learner, release, answers, lesson=False):
+    """Write a learner's notebook: the released one with answers in its exercise cells.
+
+    Without the lesson it keeps, beside the exercises and their checks, the imports alone.
+    """
     notebook = read(release)
+    if not lesson:
+        imports = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        notebook.cells = [imports, *(cell for cell in notebook.cells
+                                     if tags(cell) & {"exercise", "check"})]
     exercises = [cell for cell in notebook.cells if "exercise" in tags(cell)]
     assert len(exercises) == len(answers)
     for cell, answer in zip(exercises, answers, strict=True):
@@ -88,13 +95,10 @@ def copy_first_check(path):
 
 def damage_submissions(course, release, right):
     """Hand in right answers in the ways in which they arrive damaged."""
-    renamed = hand_in(course, "김하늘", release, right)
-    renamed.write_bytes(b"\xef\xbb\xbf" + renamed.read_bytes())
-    renamed.rename(renamed.with_name(f"{ASSIGNMENT} (1).ipynb"))
-    for learner in ("cleared", "deleted", "exit"):
+    for learner in ("김하늘", "deleted", "exit"):
         path = hand_in(course, learner, release, right)
         notebook = read(path)
-        if learner == "cleared":
+        if learner == "김하늘":
             for cell in notebook.cells:
                 cell.metadata.clear()
         elif learner == "deleted":
@@ -104,6 +108,9 @@ def damage_submissions(course, release, right):
         else:
             notebook.cells.append(nbformat.v4.new_code_cell("import os; os._exit(0)"))
         nbformat.write(notebook, path)
+        if learner == "김하늘":
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+            path.rename(path.with_name(f"{ASSIGNMENT} (1).ipynb"))
 
 
 def right_answers():
@@ -148,7 +155,9 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
     source.write_bytes((student / "notebooks" / source.name).read_bytes())
     (tmp_path / "nbgrader_config.py").write_text(
         (ROOT / "tools" / "nbgrader_config.py").read_text(encoding="utf-8")
-        + "c.ExecutePreprocessor.timeout = 30\nc.CourseDirectory.course_id = 'polylab'\n"
+        + "c.ExecutePreprocessor.timeout_func = (\n"
+        "    lambda cell: 2 if 'while True' in cell.source else 120)\n"
+        "c.CourseDirectory.course_id = 'polylab'\n"
         f"c.CourseDirectory.root = {str(tmp_path)!r}\n", encoding="utf-8")
 
     nbgrader(tmp_path, "generate_assignment", "polylab")
@@ -158,7 +167,7 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
              for answer in right]
     assert all(a != b for a, b in zip(right[::2], wrong[::2], strict=True))
     hand_in(tmp_path, "right", release, [TALK + right[0].replace(
-        "    a, b, c, d", "    talk()\n    a, b, c, d", 1), *right[1:]])
+        "    a, b, c, d", "    talk()\n    a, b, c, d", 1), *right[1:]], lesson=True)
     copy_first_check(hand_in(tmp_path, "wrong", release, wrong))
     blank = [cell.source for cell in read(release).cells if "exercise" in tags(cell)]
     hand_in(tmp_path, "tricks", release, [TRICKS + blank[0], *blank[1:]])
@@ -177,7 +186,7 @@ def test_nbgrader_gives_full_marks_to_right_answers_and_none_to_wrong_ones(
 
     with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
         marks = {learner: gradebook.find_submission("polylab", learner)
-                 for learner in ("right", "wrong", "tricks", "김하늘", "cleared", "deleted")}
+                 for learner in ("right", "wrong", "tricks", "김하늘", "deleted")}
         scores = {learner: (mark.score, mark.max_score) for learner, mark in marks.items()}
     assert scores == {"right": (3, 3), "wrong": (0, 3), "tricks": (0, 3),
-                      "김하늘": (3, 3), "cleared": (3, 3), "deleted": (3, 3)}
+                      "김하늘": (3, 3), "deleted": (3, 3)}
