@@ -244,7 +244,10 @@ def test_a_notebook_shows_the_summary():
     assert text == report().summary.replace(report().widgets, environment.READY)
 
 
-def test_terminal_prints_the_details():
+def test_terminal_prints_the_details(tmp_path, monkeypatch):
+    # Quicker than a real one, which the test above asks.
+    torch_that_says(tmp_path, "class accelerator: is_available = staticmethod(lambda: False)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     answer = subprocess.run(
         [sys.executable, "-m", "polylab"], capture_output=True, text=True, check=True
     )

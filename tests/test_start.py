@@ -48,7 +48,10 @@ def test_a_file_in_the_way_is_named(tmp_path):
 
 @pytest.mark.parametrize("letters", ["cp1252", "ascii"])
 def test_no_terminal_is_too_simple_to_print(letters, tmp_path):
-    environment = {**os.environ, "PYTHONIOENCODING": letters, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    (tmp_path / "torch.py").write_text(  # quicker than a real one
+        "class accelerator: is_available = staticmethod(lambda: False)\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": letters, "LC_ALL": "C", "PYTHONUTF8": "0",
+                   "PYTHONPATH": str(tmp_path)}
     for arguments in ([], ["start", str(tmp_path / "과정"), "--only-copy"]):
         answer = polylab(*arguments, env=environment)
         assert answer.returncode == 0, answer.stderr
