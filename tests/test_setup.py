@@ -622,30 +622,32 @@ class TestCommands:
 
 
 class TestContinuousIntegration:
-    """`.ci/run` installs what is missing and then runs the README's test command."""
+    """`.ci/run` installs what is missing, runs the README's test command, and holds a class."""
 
-    def run(self, tmp_path, *present):
+    def run(self, tmp_path, *present, user=0):
         commands = tmp_path / "commands"
         commands.mkdir()
         for command in ("bash", "dirname", "env"):
             (commands / command).symlink_to(shutil.which(command))
         for command in present:
-            script = (f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER'
-                      ' class=$POLYLAB_CLASS"\n')
+            script = f'#!{shutil.which("sh")}\necho "{command} $* browser=$POLYLAB_BROWSER"\n'
             (commands / command).write_text(script, encoding="utf-8")
             (commands / command).chmod(0o755)
-        (commands / "id").write_text(f"#!{shutil.which('sh')}\necho 0\n", encoding="utf-8")
+        (commands / "id").write_text(f"#!{shutil.which('sh')}\necho {user}\n", encoding="utf-8")
         (commands / "id").chmod(0o755)
         return subprocess.run(
             [ROOT / ".ci" / "run"], env={"PATH": str(commands)}, capture_output=True, text=True
         )
 
-    def test_requires_browser_and_class_and_runs_make_test(self, tmp_path):
-        answer = self.run(tmp_path, "make", "python3", "chromium", "npm", "apt-get")
+    @pytest.mark.parametrize(("user", "classes"), [
+        (0, ["make class-test OPTIONS=--learners 2 browser=required"]), (1000, [])])
+    def test_requires_a_browser_and_of_root_a_class(self, tmp_path, user, classes):
+        answer = self.run(tmp_path, "make", "python3", "chromium", "npm", "apt-get", user=user)
         assert answer.returncode == 0, answer.stderr
-        assert answer.stdout.splitlines()[-2].startswith("npm install")
-        assert "configurable-http-proxy" in answer.stdout.splitlines()[-2]
-        assert answer.stdout.splitlines()[-1] == "make test browser=required class=required"
+        install, *made = answer.stdout.splitlines()[-2 - len(classes):]
+        assert install.startswith("npm install")
+        assert "configurable-http-proxy" in install
+        assert made == ["make test browser=required", *classes]
 
     def test_installs_what_is_missing(self, tmp_path):
         answer = self.run(tmp_path, "make", "apt-get")
