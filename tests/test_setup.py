@@ -1,5 +1,6 @@
 """The set-up: one list of packages, proven versions, and failures that are explained."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -78,6 +79,7 @@ def asked_for():
     return found
 
 
+@functools.cache
 def closure(**platform):
     """Return the names of all packages that polylab[test] brings to a platform."""
     names, seen, todo = set(), set(), [("polylab", ("test",))]
