@@ -190,9 +190,6 @@ def test_each_number_gives_the_run_that_python_gives(short_lab, first, label, va
     expect(refusal).to_be_visible()
     says(lab, python_run(lab))
     assert wanted in lab.evaluate("window.copied")
-    lab.get_by_role("button", name="Reset").press("Enter")
-    expect(refusal).to_have_count(0)
-    expect(field).not_to_have_value("-3")
 
 
 @pytest.mark.parametrize("part", ["rate=1e-6", "rate=3.3e-6", "rate=0.02&optimiser=adam",
@@ -226,12 +223,24 @@ def test_rates_are_understood_as_people_type_them_or_refused_with_a_reason(lab, 
         assert len(alert.inner_text()) > 20
         assert field.get_attribute("aria-invalid") == "true"
         assert python_run(lab).rate == 2e-6
-        lab.get_by_role("button", name="Reset").press("Enter")
-        expect(field).to_have_value("1e-6")
+        type_rate(lab, "3e-6")
     else:
         wait_for(lambda: python_run(lab).rate == rate, f"the lab to take {text}")
     expect(alert).to_be_hidden()
     says(lab, python_run(lab))
+
+
+def test_reset_takes_back_what_was_refused_too(lab):
+    warmup = lab.get_by_label("Warm-up", exact=True)
+    warmup.fill("-3")
+    warmup.press("Enter")
+    field = type_rate(lab, "fast")
+    refusals = lab.get_by_role("alert").filter(visible=True)
+    expect(refusals).to_have_count(2)
+    lab.get_by_role("button", name="Reset").press("Enter")
+    expect(refusals).to_have_count(0)
+    expect(warmup).to_have_value("0")
+    expect(field).to_have_value("1e-6")
 
 
 def test_rate_slider_by_keys_by_pointer_and_as_it_is_spoken(lab):
@@ -292,8 +301,14 @@ def test_the_sweep_knows_what_every_rate_gives(opened):
     wait_for(lambda: not best() and "Adam ends" in picture.get_attribute("aria-label"),
              "the sweep of another problem")
     # Where each step looks at many points, fewer rates must do.
+    choose(lab, "shows", "last loss")
     choose(lab, "Drawn", "with replacement")
-    wait_for(lambda: "Adam ends" in picture.get_attribute("aria-label"), "the sweep by batches")
+    for there in (False, True):
+        wait_for(lambda there=there: there == ("Adam ends" in picture.get_attribute("aria-label")),
+                 "the sweep by batches")
+    curves = picture.locator("path[style]").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('d').split(/[ML]/).length - 1)")
+    assert 20 < max(curves) <= 33
 
 
 def test_the_start_is_dragged_and_moved_by_keys(opened):
