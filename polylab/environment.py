@@ -138,10 +138,14 @@ class Report:
         return _numbers(self.python) >= OLDEST_PYTHON
 
     @property
+    def installed(self):
+        """Whether the Python and every package that the course needs are here."""
+        return self.python_is_recent_enough and all(p.state == "ok" for p in self.needed)
+
+    @property
     def ok(self):
-        """Whether everything that the course needs is here."""
-        installed = all(p.state == "ok" for p in self.needed)
-        return self.python_is_recent_enough and installed and self.broken is None
+        """Whether the course can run: everything is installed, and torch starts if asked."""
+        return self.installed and self.broken is None
 
     @property
     def summary(self):
@@ -185,6 +189,9 @@ class Report:
         if self.ok:
             return ["Everything that the course needs is here."]
         lines = [self.hidden] if self.hidden else []
+        if self.installed:
+            return [*lines, "Everything is installed, but torch does not start. It says:",
+                    f"    {self.broken}"]
         if not self.python_is_recent_enough:
             oldest = ".".join(map(str, OLDEST_PYTHON))
             lines.append(f"This Python is too old for the course: install {oldest} or newer.")
@@ -192,8 +199,6 @@ class Report:
             names = [package.name for package in self.needed if package.state == wrong]
             if names:
                 lines.append(f"{wrong.capitalize()}: {', '.join(names)}.")
-        if self.broken is not None:
-            lines.append(f"torch is installed but does not start. It says: {self.broken}")
         return [*lines, "", HOW_TO_INSTALL]
 
 
