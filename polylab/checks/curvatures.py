@@ -14,6 +14,7 @@ from polylab.checks.engine.reading import oracles_used
 from polylab.checks.engine.values import (
     close,
     describe,
+    is_again,
     read_numbers,
     require_finite,
     require_kind,
@@ -183,7 +184,7 @@ def _near(given, wanted, place):
 
 def _product_at(answer, place):
     first, second = (_call_at(answer, place, seed) for seed in (0, 1))
-    if not numpy.array_equal(first, second):
+    if not is_again(first, second):
         raise Refusal("It runs.", "Called twice with the same input it gives two different "
                       "answers.", "does it draw random numbers, or remember something?")
     return first

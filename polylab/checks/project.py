@@ -11,7 +11,14 @@ from polylab.checks.engine.grading import hand_back
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import blank_line, is_a, outside_constants
 from polylab.checks.engine.state import keep_data_of, put_back_after
-from polylab.checks.engine.values import describe, read_numbers, require_finite, require_shape
+from polylab.checks.engine.values import (
+    describe,
+    is_again,
+    read_numbers,
+    require_finite,
+    require_shape,
+    tell_apart,
+)
 from polylab.checks.engine.verdict import Refusal, Verdict
 from polylab.descent import LeastSquares
 from polylab.gradients import exact_gradient, finite_difference_gradient
@@ -120,7 +127,7 @@ def _problem(parts):
                       "take at least ten points for each coefficient.")
     y = _values(parts, x)
     _require_x_as_it_was(parts)
-    if not numpy.allclose(y, _values(parts, x, seed=1), rtol=1e-9, atol=0):
+    if not is_again(y, _values(parts, x, seed=1)):
         raise Refusal("", "`target` gives other values when it is called again.",
                       "seed the generator inside it.")
     if float(numpy.ptp(y)) == 0:
@@ -205,14 +212,8 @@ def _row_rate(parts, matrix, y, problem):
     if most > STEADY * least:
         raise Refusal("", f"It is {most:.2g} of the limit on {here} and {least:.2g} of it on "
                       f"{there}: it does not follow the features.", "")
-    return f"{_below(rates[0], problem.largest_stable_rate)}, and it follows the data."
-
-
-def _below(rate, limit):
-    """Write a rate and its limit with as few digits as tell them apart."""
-    texts = ((f"{rate:.{digits}g}", f"{limit:.{digits}g}") for digits in range(3, 18))
-    return next((" is below ".join(pair) for pair in texts if pair[0] != pair[1]),
-                f"{rate:.3g} is below its limit by less than rounding shows")
+    rate, limit = tell_apart(rates[0], problem.largest_stable_rate)
+    return f"{rate} is below {limit}, and it follows the data."
 
 
 def _row_loss(parts, matrix, y, problem):
@@ -312,12 +313,13 @@ def _row_plot(parts, matrix, y, problem):
 
 def curves_of(ax):
     """Return (points, label) of every curve; a legend has the last word about the labels."""
-    artists = [*ax.lines, *ax.collections]
-    labels = [str(artist.get_label()) for artist in artists]
-    legend = ax.get_legend()
-    if legend is not None and len(legend.get_texts()) == len(artists):
-        labels = [text.get_text() for text in legend.get_texts()]
-    return [(artist.get_xydata() if artist in ax.lines else artist.get_offsets(), label)
+    lines = list(ax.lines)
+    artists = [one for one in ax.get_children() if one in lines or one in list(ax.collections)]
+    labels, legend = [str(artist.get_label()) for artist in artists], ax.get_legend()
+    said = [text.get_text() for text in legend.get_texts()] if legend is not None else []
+    if len(said) == len(labels) and sorted(said) != sorted(labels):  # named in the legend alone
+        labels = said
+    return [(artist.get_xydata() if artist in lines else artist.get_offsets(), label)
             for artist, label in zip(artists, labels, strict=True)]
 
 
@@ -363,7 +365,7 @@ def _row_fresh(parts, matrix, y, problem):
         start = numpy.random.default_rng(80).normal(size=data.shape[1])
         results = [_coefficients(_call(parts, "train", data, values, start, rate, TRIAL_STEPS,
                                        seed=seed), data) for seed in range(2)]
-        if not numpy.allclose(*results, rtol=1e-6, atol=0):
+        if not is_again(*results):
             raise Refusal("", "`train` gives another answer when it is called again.", "")
         if _loss(results[0], data, values) > 0.999 * _loss(start, data, values):
             raise Refusal("", "`train` does not bring the loss down on other data.", "")

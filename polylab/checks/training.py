@@ -39,6 +39,7 @@ from polylab.checks.engine.values import (
     TOLERANCE,
     close,
     describe,
+    is_again,
     read_numbers,
     require_fractions,
     require_kind,
@@ -403,7 +404,7 @@ def _try(answer, run, right, optimiser, library, also, twice=True):
         raise Refusal("The coefficients are right." if fine else "It runs.",
                       f"Its input {is_or_are(changed)} changed in place, so a second run would "
                       "not start afresh.", "work on a copy of the start.")
-    if not numpy.allclose(again.numbers, reading.numbers, rtol=1e-6, atol=0, equal_nan=True):
+    if not is_again(reading.numbers, again.numbers):
         wrong, hint = why_it_varies(answer, make, lambda value: read(value)[0].numbers,
                                     reading.numbers)
         raise Refusal("It returns four coefficients.", wrong, hint)

@@ -161,7 +161,17 @@ def mean_over_all_pairs(model, batches):
     return torch.cat(squares).mean()
 
 
+def autograd_left_off(model, batches):
+    mode = model.training
+    model.eval()
+    torch.set_grad_enabled(False)
+    squares = [(model(x) - y) ** 2 for x, y in batches]
+    model.train(mode)
+    return torch.cat(squares).mean().item()
+
+
 WRONG = [
+    (autograd_left_off, "leaves autograd switched off"),
     (in_training_mode, "It measures in training mode"),
     (with_its_own_mode, "It measures in training mode"),
     (means_in_training_mode, "and takes the mean of the means"),

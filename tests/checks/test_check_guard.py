@@ -388,6 +388,11 @@ def out_of_memory(*inputs):
     return numpy.zeros((10**6, 10**6, 10**6))
 
 
+def leaves_autograd_off(*inputs):
+    torch.set_grad_enabled(False)
+    return inputs[0][:4]
+
+
 def runs_out(*inputs):
     return next(iter([]))
 
@@ -399,7 +404,8 @@ MISBEHAVIOUR = (
     (recurses, "RecursionError"), (recurses_deeply, "RecursionError"), (asks, "EOFError"),
     (raises_unspeakable, "It raises Unspeakable"), (raises_an_essay, "too long too long"),
     (raises_an_address, "0x…"), (raises_a_group, "BaseExceptionGroup"),
-    (out_of_memory, "Error"),
+    (out_of_memory, "Error"), (leaves_autograd_off, "leaves autograd switched off"),
+    (recurses, "deeper than Python allows, 5,000 calls"),
 )
 
 
@@ -479,7 +485,6 @@ def disturbs_everything(coefficients, x, y):
     numpy.random.seed(99)  # noqa: NPY002
     torch.manual_seed(99)
     torch.set_default_dtype(torch.float64)
-    torch.set_grad_enabled(False)
     torch.set_num_threads(7)
     torch.autograd.set_detect_anomaly(True)
     torch.set_default_device("meta")
@@ -498,6 +503,71 @@ def disturbs_everything(coefficients, x, y):
     plt.close(1)
     builtins.sum = max
     return right(coefficients, x, y)
+
+
+def descends(x, y, start, rate, steps):
+    coefficients = torch.tensor(start.tolist(), dtype=x.dtype, requires_grad=True)
+    powers = x[:, None] ** torch.arange(4)
+    for _ in range(steps):
+        coefficients.grad = None
+        ((powers @ coefficients - y) ** 2).sum().backward()
+        with torch.no_grad():
+            coefficients -= rate * coefficients.grad
+    return coefficients.detach()
+
+
+def descends_two_steps_in_one(x, y, start, rate, steps):
+    return descends(x, y, start, 2 * rate, steps)
+
+
+class FromDefaults(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.numbers = torch.nn.Parameter(torch.zeros(4))
+
+    def forward(self, x):
+        return x[:, None] ** torch.arange(4) @ self.numbers
+
+
+def enters_inference_mode():
+    mode = torch.inference_mode()
+    mode.__enter__()
+    return mode
+
+
+@pytest.mark.parametrize(("change", "put_back"), [
+    (lambda: torch.set_default_device("meta"), lambda _: torch.set_default_device(None)),
+    (lambda: torch.set_default_dtype(torch.float64),
+     lambda _: torch.set_default_dtype(torch.float32)),
+    (lambda: torch.set_grad_enabled(False), lambda _: torch.set_grad_enabled(True)),
+    (enters_inference_mode, lambda mode: mode.__exit__(None, None, None)),
+    (lambda: numpy.seterr(all="raise"), lambda old: numpy.seterr(**old)),
+    (lambda: sys.setrecursionlimit(400), lambda _: sys.setrecursionlimit(1000)),
+])
+def test_what_earlier_cells_have_set_changes_no_verdict(change, put_back):
+    limit, old = sys.getrecursionlimit(), change()
+    try:
+        verdicts = [check_training(descends, library="torch", gradient="autograd"),
+                    check_training(descends_two_steps_in_one, library="torch"),
+                    check_module(FromDefaults, "cubic"), check_module(FromDefaults, "line")]
+    finally:
+        put_back(old)
+        sys.setrecursionlimit(limit)
+    for verdict, passed in zip(verdicts, (True, False, True, False), strict=True):
+        assert verdict.passed is passed, verdict.message
+    assert "Each gradient is 2 times" in verdicts[1].message or "twice" in verdicts[1].message
+    assert "4 learnable numbers" in verdicts[3].message
+
+
+def by_recursion(x, y, start, rate, steps):
+    if steps == 0:
+        return start
+    X = numpy.vander(x, 4, increasing=True)
+    return by_recursion(x, y, start - rate * 2 * X.T @ (X @ start - y), rate, steps - 1)
+
+
+def test_an_answer_may_call_itself_once_for_each_step():
+    assert_passed(check_training(by_recursion))
 
 
 def test_every_shared_setting_is_put_back(figure):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 
-import numpy
-
 from polylab.checks.engine.grading import hand_back
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import (
@@ -17,7 +15,7 @@ from polylab.checks.engine.reading import (
     outside_data,
 )
 from polylab.checks.engine.state import keep_data_of, put_back_after
-from polylab.checks.engine.values import describe
+from polylab.checks.engine.values import describe, is_again
 from polylab.checks.engine.verdict import NotAttempted, Refusal, Verdict
 
 ONE_DATA_SET = "which number or formula in the code belongs to one data set only?"
@@ -197,7 +195,7 @@ def why_it_varies(answer, make_arguments, read, first):
     wrong, hint : str
     """
     again = read(call(answer, *make_arguments()).value)
-    if numpy.array_equal(again, first, equal_nan=True):
+    if is_again(again, first):
         return ("Called twice with the same arguments it gives two different answers: it draws "
                 "random numbers.", "which line draws, and what should stand there instead?")
     return ("Called twice with the same arguments it gives two different answers: something is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 
 from polylab.checks.engine.reading import learner_line, rebound_names
@@ -152,6 +153,10 @@ def explain_error(error, function):
     if lost:
         return Refusal("It starts to run.", f"`.grad` is None{where}.",
                        "which line fills it, which clears it, and is the tensor a leaf?")
+    torch = sys.modules.get("torch")
+    if torch is not None and not torch.is_grad_enabled():
+        return Refusal("It starts to run.", f"Autograd was switched off and is off still{where}.",
+                       "a `with` block ends what it begins.")
     for pattern, meaning, hint in KNOWN_ERRORS:
         if pattern in text:
             if meaning == TWO_DTYPES:
@@ -163,7 +168,8 @@ def explain_error(error, function):
         "NameError": "is the name spelt as where it was made, and made inside the function?",
         "UnboundLocalError": "a name is used before the line that gives it a value.",
         "SystemExit": "a function ends with `return`; leave Python running.",
-        "RecursionError": "the function calls itself and never stops.",
+        "RecursionError": "the function calls itself deeper than Python allows, "
+                          f"{sys.getrecursionlimit():,} calls: does it ever stop?",
         "MemoryError": "an array is far larger than needed; print its shape.",
         "EOFError": "a function gets its numbers as parameters; nobody is asked.",
     }.get(name, "print what that line uses, in a line above it." if line else

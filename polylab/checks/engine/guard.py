@@ -118,6 +118,8 @@ def call(function, *arguments, seed=0, owner=None):
                     else _call_in_thread(function, arguments, clock))
         except Overtime:
             raise Refusal("It starts to run.", *clock.verdict()) from None
+        except Refusal:
+            raise
         except BaseException as error:
             if stop.presses:
                 raise KeyboardInterrupt from None
@@ -134,9 +136,15 @@ def _start_afresh(seed, undo):
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.default_generator.manual_seed(seed)
-        torch.set_grad_enabled(True)
-        torch.set_default_dtype(torch.float32)
-        torch.set_num_threads(1)
+
+
+def _run(function, arguments):
+    """Return ``function(*arguments)``; refuse it if it switches autograd off and leaves it so."""
+    value, torch = function(*arguments), sys.modules.get("torch")
+    if torch is not None and not torch.is_grad_enabled():
+        raise Refusal("It runs.", "It leaves autograd switched off, so that in all later cells "
+                      "nothing could be trained.", "a `with` block ends what it begins.")
+    return value
 
 
 # --- time ---------------------------------------------------------------------------------
@@ -219,7 +227,7 @@ class _Alarm:
         try:
             self.is_running = True
             try:
-                value = function(*arguments)
+                value = _run(function, arguments)
             finally:
                 self.is_running = False
             yield value, None
@@ -269,7 +277,7 @@ def _call_in_thread(function, arguments, clock):
 
     def work():
         try:
-            outcome["value"] = function(*arguments)
+            outcome["value"] = _run(function, arguments)
         except BaseException as error:
             outcome["error"] = error
 

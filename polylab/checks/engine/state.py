@@ -24,6 +24,7 @@ from polylab.checks.engine.reading import is_a, members_of, own_classes, own_fun
 OTHER_MODULES = ("builtins", "math", "random", "numpy", "torch")
 CONTAINERS = (list, dict, set)
 INSIDES = ("__code__", "__defaults__", "__kwdefaults__")
+RECURSION = 5000  # calls deep, at least, that the learner's code may go
 INSISTS = 3  # presses of the stop button that end even what cannot be put back
 
 
@@ -103,6 +104,9 @@ def keep_data_of(*answers):
     def keep(undo):
         _silence(undo)
         undo.callback(_undo_numpy_random())
+        for step in _undo_settings():
+            undo.callback(step)
+        settle(undo)
         for step in (step for answer in answers for step in _undo_namespaces(answer)):
             undo.callback(step)
         modules = Modules()
@@ -123,6 +127,21 @@ def keep_settings(undo):
         undo.callback(_undo_numpy_random())
     for step in (*_undo_settings(), *_undo_figures(), modules.put_back):
         undo.callback(step)
+    settle(undo)
+
+
+def settle(undo):
+    """Set what all cells share to what every check starts with, whatever earlier cells have set."""
+    numpy.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        undo.enter_context(torch.inference_mode(False))
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        torch.set_num_threads(1)
+        torch.autograd.set_detect_anomaly(False)
 
 
 def _silence(undo):

@@ -25,7 +25,7 @@ class Reading:
     device: str  # "cpu" for everything but tensors
 
 
-def read_numbers(value, wanted):
+def read_numbers(value, wanted, says="It returns"):
     """Return the numbers in ``value``, or refuse.
 
     Parameters
@@ -34,6 +34,8 @@ def read_numbers(value, wanted):
         Whatever came back.
     wanted : str
         What should have come back, for the message: "one number".
+    says : str, optional
+        How the message begins: "Its list holds" for a part.
 
     Returns
     -------
@@ -50,16 +52,16 @@ def read_numbers(value, wanted):
     if parts is not None:
         return _read_sequence(parts, "list" if is_a(value, list) else "tuple", wanted)
     if is_tensor(value):
-        return _read_tensor(value, wanted)
+        return _read_tensor(value, wanted, says)
     if kind is numpy.ndarray or is_a(value, numpy.generic):
-        return _read_array(value, wanted)
+        return _read_array(value, wanted, says)
     if kind in (int, float):
         try:
             return Reading(numpy.array(float(value)), "number", "float64", "cpu")
         except OverflowError:
-            raise Refusal("It returns one number.", "The number is too large for a float.",
+            raise Refusal("It runs.", f"{says} a number that is too large for a float.",
                           "which operation makes it so large?") from None
-    raise Refusal("It runs.", f"It returns {describe(value)}, not {wanted}.", _hint_for(value))
+    raise Refusal("It runs.", f"{says} {describe(value)}, not {wanted}.", _hint_for(value))
 
 
 def _read_sequence(parts, name, wanted):
@@ -70,33 +72,35 @@ def _read_sequence(parts, name, wanted):
         count = "every part" if all(part is None for part in parts) else "a part"
         raise Refusal("It runs.", f"It returns a {name} in which {count} is None.",
                       "is it the `.grad` of something that is no leaf?")
-    readings = [read_numbers(part, wanted) for part in parts]
+    readings = [read_numbers(part, wanted, f"Its {name} holds") for part in parts]
     if not readings:
         raise Refusal("It runs.", f"It returns an empty {name}, not {wanted}.",
                       "what should stand in it?")
     shapes = [part.numbers.shape for part in readings]
     if len(set(shapes)) > 1:
         raise Refusal("It runs.", f"The parts of its {name} have different shapes, {shapes[0]} and "
-                      f"{next(s for s in shapes if s != shapes[0])}.", "make each part one number.")
+                      f"{next(s for s in shapes if s != shapes[0])}.",
+                      "make each part one number." if () in shapes
+                      else "which of them is the answer?")
     dtype = "float32" if any(part.dtype == "float32" for part in readings) else readings[0].dtype
     device = next((part.device for part in readings if part.device != "cpu"), "cpu")
     return Reading(numpy.stack([part.numbers for part in readings]), "tuple", dtype, device)
 
 
-def _read_tensor(value, wanted):
+def _read_tensor(value, wanted, says):
     torch = sys.modules["torch"]
     dtype = str(value.dtype).removeprefix("torch.")
     if value.layout is not torch.strided or value.device.type == "meta" or value.is_complex():
-        raise Refusal("It runs.", f"It returns a tensor of dtype {dtype} that holds no plain real "
+        raise Refusal("It runs.", f"{says} a tensor of dtype {dtype} that holds no plain real "
                       f"numbers, not {wanted}.", "which operation made it so?")
     _require_size(value.numel(), wanted)
     numbers = value.detach().to("cpu").to(torch.float64).numpy().copy()
     return Reading(numbers, "tensor", dtype, value.device.type)
 
 
-def _read_array(value, wanted):
+def _read_array(value, wanted, says):
     if value.dtype.kind not in "fiub":
-        raise Refusal("It runs.", f"It returns an array of dtype {value.dtype}, not {wanted}.",
+        raise Refusal("It runs.", f"{says} an array of dtype {value.dtype}, not {wanted}.",
                       "which operation gave it that dtype?")
     _require_size(value.size, wanted)
     with numpy.errstate(all="ignore"):
@@ -166,6 +170,12 @@ def show(numbers):
     return f"({', '.join(f'{number:.5g}' for number in numbers)})"
 
 
+def tell_apart(one, other, least=3):
+    """Return two numbers as texts, with as few digits as tell them apart, but ``least`` of them."""
+    texts = ((f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in range(least, 18))
+    return next((pair for pair in texts if pair[0] != pair[1]), (f"{one:.17g}", f"{other:.17g}"))
+
+
 def require_shape(reading, shape, hints=()):
     """Refuse unless the numbers have this shape.
 
@@ -229,6 +239,17 @@ def require_kind(reading, library):
         raise Refusal("It returns numbers of the right shape.",
                       f"It returns {names[wrong]}, although {right} went in.",
                       "stay in one library from the first line to the last.")
+
+
+def is_again(one, other):
+    """Return whether two results of one function are the same, but for rounding.
+
+    Where an array begins in memory can change the last digit of a sum.
+    """
+    one, other = numpy.asarray(one), numpy.asarray(other)
+    size = numpy.abs(one[numpy.isfinite(one)]).max(initial=0.0)
+    return one.shape == other.shape and numpy.allclose(
+        one, other, rtol=0, atol=1e-6 * size, equal_nan=True)
 
 
 def close(given, wanted, scale, dtype):
