@@ -55,7 +55,7 @@ class Task:
     hint : str
         What to tell when no near miss fits.
     near_misses : tuple of NearMiss
-        Tried in order; the first that explains every try is told.
+        The one that explains every try is told; where several do, none is.
     tolerance : float, optional
         How far a number may be from the wanted one, relative to it. If left out: rounding only.
     plain : bool, default False
@@ -70,6 +70,8 @@ class Task:
         then one example, a tuple of numbers.
     follows_device : bool, default False
         The tensor returned must be on the device of the last input.
+    no_loop : bool, default False
+        The answer must make the same number of calls of torch for inputs of every size.
     """
 
     description: str
@@ -84,6 +86,7 @@ class Task:
     choices: tuple[str, ...] = ()
     accepts: Callable | None = None
     follows_device: bool = False
+    no_loop: bool = False
 
 
 def _vector(random):
@@ -361,6 +364,8 @@ TASKS = {
             [[[1, 0], [2, 1]], [[0, 1], [1, 1]]],
             [[[3, 1], [0, 2]], [[4, 0], [5, 6]]],
         ),
+        library="torch",
+        as_array=True,
         hint="the first number is 1·3 + 0·0 = 3.",
         near_misses=(
             NearMiss(lambda: numpy.array([[[3, 0], [0, 2]], [[0, 0], [5, 6]]]),
@@ -401,6 +406,7 @@ TASKS = {
         inputs=_vector_and_degree,
         library="torch",
         as_array=True,
+        no_loop=True,
         hint="a column of shape (n, 1) and powers of shape (degree + 1,) give (n, degree + 1).",
         near_misses=(
             NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True).T,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy
 
 from polylab.checks.engine.common import checker, require_choice, require_no_outside_data
-from polylab.checks.engine.diagnosis import NEARLY, SMALL, how_far
+from polylab.checks.engine.diagnosis import NEARLY, SMALL, Mistake, how_far, name_the_mistake
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import is_a
 from polylab.checks.engine.values import (
@@ -61,6 +61,7 @@ class Pass:
 
     x: numpy.ndarray
     upstream: numpy.ndarray
+    other: numpy.ndarray  # the x of the second forward pass
     value: numpy.ndarray
     gradient: numpy.ndarray
     dtype: str
@@ -186,98 +187,77 @@ def _run(answer, shape, seed):
                       "backward returns one gradient for each input of forward.")
     slope = read_numbers(gradient, "a tensor")
     require_finite(slope, "the gradients")
-    return Pass(x.astype(float), upstream.astype(float), reading.numbers, slope.numbers, dtype)
+    x, upstream, other = (array.astype(float) for array in (x, upstream, other))
+    return Pass(x, upstream, other, reading.numbers, slope.numbers, dtype)
 
 
-def _agree(passes, part, compute):
-    def one(run):
-        wanted = numpy.broadcast_to(compute(run), run.x.shape)
-        return close(getattr(run, part), wanted, numpy.abs(wanted).max() + 1.0, run.dtype)
-
-    return all(one(run) for run in passes)
+def _near(came, wanted, run):
+    wanted = numpy.broadcast_to(wanted, run.x.shape)
+    return close(came, wanted, numpy.abs(wanted).max() + 1.0, run.dtype)
 
 
 def _compare_values(passes, curve):
-    if _agree(passes, "value", lambda run: curve.value(run.x)):
-        return
-    for factor, sentence in ((-1, "its sign is flipped."), (2, "it is twice what it should be."),
-                             (0.5, "it is half of what it should be.")):
-        if _agree(passes, "value", lambda run, f=factor: f * curve.value(run.x)):
-            raise Refusal("It runs in both directions.", f"Forward is wrong: {sentence}",
-                          "put x = 1 into the formula by hand.")
-    for other in CURVES.values():
-        if _agree(passes, "value", lambda run, other=other: other.value(run.x)):
-            raise Refusal("It runs in both directions.",
-                          f"Forward computes {other.text}, not {curve.text}.",
-                          "put x = 2 into both formulas by hand.")
-    _refuse_in_numbers(passes, "value", lambda run: curve.value(run.x),
-                       "It runs in both directions.", f"forward does not compute {curve.text}",
-                       "put that x into the formula by hand.")
+    by_hand = "by hand."
+    _compare(passes, "value", lambda run: curve.value(run.x), (
+        *(Mistake(lambda run, factor=factor: factor * curve.value(run.x),
+                  f"Forward is wrong: {said}", f"put x = 1 into the formula {by_hand}")
+          for factor, said in ((-1, "its sign is flipped."), (2, "it is twice what it should be."),
+                               (0.5, "it is half of what it should be."))),
+        *(Mistake(lambda run, other=other: other.value(run.x),
+                  f"Forward computes {other.text}, not {curve.text}.",
+                  f"put x = 2 into both formulas {by_hand}")
+          for other in CURVES.values() if other is not curve),
+    ), "It runs in both directions.", f"forward does not compute {curve.text}",
+             f"put that x into the formula {by_hand}")
 
 
 def _compare_gradients(passes, curve):
-    if _agree(passes, "gradient", lambda run: run.upstream * curve.derivative(run.x)):
-        return
-    right = f"Forward is right: it computes {curve.text}."
+    def right(run, at="x"):
+        return run.upstream * curve.derivative(getattr(run, at))
+
     chain = "the chain rule multiplies by what comes from above."
     paper = "take the derivative on paper, then compare with gradcheck."
     context = "what does each call save, and where?"
-    for compute, sentence, hint in (
-        (lambda run: curve.derivative(run.x), "Backward forgets the gradient from above: it "
-         "returns the bare derivative.", chain),
-        (lambda run: run.upstream, "Backward hands on the gradient from above unchanged; the "
-         "derivative is missing.", chain),
-        (lambda run: run.upstream + curve.derivative(run.x), "Backward adds the gradient from "
-         "above to the derivative.", chain),
-        (lambda run: 0 * run.x, "Backward returns zeros.", paper),
-        (lambda run: -run.upstream * curve.derivative(run.x), "The sign of backward is flipped.",
-         paper),
-        (lambda run: run.upstream * curve.derivative(run.x) / 2,
-         "Backward is half of what it should be.", paper),
-        (lambda run: run.upstream * curve.derivative(run.x) * 2,
-         "Backward is twice what it should be.", paper),
-        (lambda run: run.upstream * curve.value(run.x), "Backward multiplies by the function "
-         "itself, not by its derivative.", paper),
-        (lambda run: run.upstream * curve.derivative(curve.value(run.x)), "Backward takes the "
-         "derivative at the output; it belongs at the input.", context),
-        *((lambda run, at_zero=at_zero: run.upstream * numpy.heaviside(run.x, at_zero)
-           if curve is CURVES["relu"] else numpy.nan, f"At exactly 0 backward returns {said}; a "
-           "ReLU returns 0.", "is 0 on the side that is kept or on the side that is cut?")
-          for at_zero, said in ((1, "1, as clamp does"), (0.5, "½"))),
-    ):
-        if _agree(passes, "gradient", compute):
-            raise Refusal(right, sentence, hint)
-    if _remembers_last(passes, curve):
-        raise Refusal(right, "After a second forward pass, backward uses the x of that one: both "
-                      "calls share one memory.", context)
-    _refuse_in_numbers(passes, "gradient", lambda run: run.upstream * curve.derivative(run.x),
-                       right, "backward does not return the derivative times the gradient from "
-                       "above", paper)
+    _compare(passes, "gradient", right, (
+        Mistake(lambda run: curve.derivative(run.x), "Backward forgets the gradient from above: "
+                "it returns the bare derivative.", chain),
+        Mistake(lambda run: run.upstream, "Backward hands on the gradient from above unchanged; "
+                "the derivative is missing.", chain),
+        Mistake(lambda run: run.upstream + curve.derivative(run.x), "Backward adds the gradient "
+                "from above to the derivative.", chain),
+        Mistake(lambda run: 0 * run.x, "Backward returns zeros.", paper),
+        Mistake(lambda run: -right(run), "The sign of backward is flipped.", paper),
+        Mistake(lambda run: right(run) / 2, "Backward is half of what it should be.", paper),
+        Mistake(lambda run: right(run) * 2, "Backward is twice what it should be.", paper),
+        Mistake(lambda run: run.upstream * curve.value(run.x), "Backward multiplies by the "
+                "function itself, not by its derivative.", paper),
+        Mistake(lambda run: right(run, "value"), "Backward takes the derivative at the output; it "
+                "belongs at the input.", context),
+        Mistake(lambda run: right(run, "other"), "After a second forward pass, backward uses the "
+                "x of that one: both calls share one memory.", context),
+        *(Mistake(lambda run, at_zero=at_zero: run.upstream * numpy.heaviside(run.x, at_zero),
+                  f"At exactly 0 backward returns {said}; a ReLU returns 0.",
+                  "is 0 on the side that is kept or on the side that is cut?")
+          for at_zero, said in ((1, "1, as clamp does"), (0.5, "½")) if curve is CURVES["relu"]),
+    ), f"Forward is right: it computes {curve.text}.", "backward does not return the derivative "
+             "times the gradient from above", paper)
 
 
-def _refuse_in_numbers(passes, part, compute, right, said, hint):
-    """Refuse what no known mistake explains, by the number that is furthest off."""
-    exact = [run for run in passes if run.dtype == "float64"]
-    wanted = [numpy.broadcast_to(compute(run), run.x.shape) for run in exact]
-    off = how_far([getattr(run, part) for run in exact], wanted,
-                  [numpy.abs(guess).max() + 1.0 for guess in wanted])
+def _compare(passes, part, compute, mistakes, right, said, hint):
+    """Refuse, by its name or in numbers, what is not ``compute(run)`` in every pass."""
+    given = [getattr(run, part) for run in passes]
+    wanted = [numpy.broadcast_to(compute(run), run.x.shape) for run in passes]
+    wrong = [i for i, run in enumerate(passes) if not _near(given[i], wanted[i], run)]
+    if not wrong:
+        return
+    name_the_mistake(mistakes, passes, given, _near, right)
+    off = how_far(given, wanted, [numpy.abs(guess).max() + 1.0 for guess in wanted])
     if off <= SMALL:
         raise Refusal(right, f"Nearly, but {said}: it is off by up to {off:.1g}, which is more "
-                      "than rounding in float64.", NEARLY)
-    run, guess = exact[0], wanted[0]
-    at = numpy.abs(getattr(run, part) - guess).argmax()
-    raise Refusal(right, f"{said[0].upper()}{said[1:]}: at x = {run.x[at]:.4g} it is "
-                  f"{getattr(run, part)[at]:.4g}; {guess[at]:.4g} is wanted"
-                  f"{f', with {run.upstream[at]:.4g} from above' if part == 'gradient' else ''}.",
-                  hint)
-
-
-def _remembers_last(passes, curve):
-    def other(run, seed):
-        random = numpy.random.default_rng(60 + seed)
-        return [random.normal(0, 1.2, run.x.shape).astype(run.dtype) for _ in range(3)][1]
-
-    guesses = [run.upstream * curve.derivative(other(run, seed).astype(float))
-               for seed, run in enumerate(passes)]
-    return all(close(run.gradient, guess, numpy.abs(guess).max() + 1.0, run.dtype)
-               for run, guess in zip(passes, guesses, strict=True))
+                      "than rounding.", NEARLY)
+    run, came, guess = ((part[wrong[0]]) for part in (passes, given, wanted))
+    at = numpy.abs(came - guess).argmax()
+    raise Refusal(right, f"{said[0].upper()}{said[1:]}: at x = {run.x.flat[at]:.4g} it is "
+                  f"{came.flat[at]:.4g}; {guess.flat[at]:.4g} is wanted"
+                  + (f", with {run.upstream.flat[at]:.4g} from above" if part == "gradient" else "")
+                  + ".", hint)

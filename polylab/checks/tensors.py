@@ -14,13 +14,14 @@ from polylab.checks.engine.common import (
     require_choice,
     require_function,
 )
-from polylab.checks.engine.diagnosis import SMALL, how_far
+from polylab.checks.engine.diagnosis import SMALL, Mistake, how_far, name_the_mistake
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import is_a, parts_of
 from polylab.checks.engine.values import (
     TOLERANCE,
     Reading,
     describe,
+    is_again,
     is_tensor,
     read_numbers,
     require_finite,
@@ -77,10 +78,17 @@ def _judge_value(answer, question):
                else _examine(answer, wanted, question))
     if problem is None:
         return
-    for miss in question.near_misses:
-        if _compare(answer, miss.answer(), question, "float64") is None:
-            raise Refusal(_as_wanted(wanted), miss.wrong, miss.hint)
+    _name_the_near_miss(question, [()], [answer], _as_wanted(wanted))
     raise Refusal(*problem, question.hint)
+
+
+def _name_the_near_miss(question, tries, results, right):
+    """Refuse, by the name of the one near miss of a task that explains all tries."""
+    name_the_mistake(
+        [Mistake(lambda inputs, miss=miss: miss.answer(*inputs), miss.wrong, miss.hint)
+         for miss in question.near_misses], tries, results,
+        lambda result, guess, inputs: _compare(result, guess, question, _dtype(inputs)) is None,
+        right)
 
 
 def _examine(answer, wanted, question):
@@ -110,13 +118,13 @@ def _judge_function(answer, question, names):
     if not any(problems):
         if question.follows_device:
             _require_device(answer, question, tries[0])
+        if question.no_loop:
+            _require_no_loop(answer, question, tries)
         return
-    for miss in question.near_misses:
-        if all(_compare(result, miss.answer(*inputs), question, _dtype(inputs)) is None
-               for result, inputs in zip(results, tries, strict=True)):
-            raise Refusal("It runs.", miss.wrong, miss.hint)
+    _name_the_near_miss(question, tries, results, "It runs.")
     readings = [_numbers_or_none(result) for result in results]
-    if None not in readings and all(_same(readings[0], reading) for reading in readings):
+    if None not in readings and all(numpy.array_equal(
+            readings[0].numbers, reading.numbers, equal_nan=True) for reading in readings):
         raise Refusal("It runs.", "It returns the same whatever it is given.",
                       "which lines use the parameters?")
     right, wrong = next(problem for problem in problems if problem)
@@ -145,22 +153,17 @@ def _dtype(inputs):
 
 
 def _try(answer, question, names, inputs):
-    library = question.library or "numpy"
-
-    def make():
-        return tuple(to_library(value, library) if is_a(value, numpy.ndarray) else value
-                     for value in inputs)
-
     (first, one), (_, other), changed = call_twice(
-        answer, make, names, lambda value: (value, _numbers_or_none(value)))
+        answer, lambda: _hand_over(question, inputs), names,
+        lambda value: (value, _numbers_or_none(value)))
     if changed:
         raise Refusal("It runs.", f"Its input {is_or_are(changed)} changed in place.",
                       "`-=` and the like change the caller's array; make a new one.")
-    if one is not None and other is not None and not _same(one, other):
+    if one is not None and other is not None and not is_again(one.numbers, other.numbers):
         raise Refusal("It runs.", "Called twice with the same input it gives two different "
                       "answers.", "does it draw random numbers, or remember something"
-                      + (", such as gradients that add up in `.grad`?" if library == "torch"
-                         else "?"))
+                      + (", such as gradients that add up in `.grad`?"
+                         if question.library == "torch" else "?"))
     return first
 
 
@@ -179,15 +182,39 @@ def _require_device(answer, question, inputs):
                       question.hint)
 
 
+def _require_no_loop(answer, question, tries):
+    """Refuse an answer that makes more calls of torch for one try than for another."""
+    import torch
+
+    calls = []
+
+    class Count(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, arguments=(), named=None):
+            calls[-1] += 1
+            return function(*arguments, **(named or {}))
+
+    def counted(*given):
+        calls.append(0)
+        with Count():
+            return answer(*given)
+
+    for inputs in tries:
+        call(counted, *_hand_over(question, inputs), owner=answer)
+    if len(set(calls)) > 1:
+        raise Refusal("The numbers are right.", f"It loops: here it makes {min(calls)} calls of "
+                      f"torch and there {max(calls)}; no loop is wanted.", question.hint)
+
+
+def _hand_over(question, inputs):
+    return tuple(to_library(value, question.library or "numpy")
+                 if is_a(value, numpy.ndarray) else value for value in inputs)
+
+
 def _numbers_or_none(value):
     try:
         return read_numbers(value, "numbers")
     except Refusal:
         return None
-
-
-def _same(one, other):
-    return numpy.array_equal(one.numbers, other.numbers, equal_nan=True)
 
 
 # --- comparing ------------------------------------------------------------------------------
@@ -256,10 +283,15 @@ def _compare_numbers(given, wanted, question, dtype):
         return "", _came_instead(given, wanted)
     reading = read_numbers(given, _name(wanted))
     target = numpy.asarray(wanted)
-    if question.as_array and reading.kind not in ("array", "tensor"):
-        kind, makers = (("a tensor", "`torch.tensor`, `torch.cat` or `torch.stack`")
-                        if question.library == "torch" else ("an array", "`numpy.array`"))
-        raise Refusal("It runs.", f"It returns {describe(given)}, not {kind}.",
+    is_value = question.inputs is None
+    kind, name, makers = (
+        ("tensor", "a tensor", "`torch.tensor`, `torch.cat` or `torch.stack`")
+        if question.library == "torch" else ("array", "an array", "`numpy.array`"))
+    if question.as_array and reading.kind not in ((kind,) if is_value else ("array", "tensor")):
+        came = describe(given)
+        raise Refusal("" if is_value else "It runs.",
+                      f"{name.capitalize()} is wanted, {came} came." if is_value
+                      else f"It returns {came}, not {name}.",
                       f"make one of all its parts, with {makers}.")
     plain = (int, float) if question.library == "torch" else (int, float, numpy.float64)
     if question.plain and type(given) not in plain:
@@ -313,15 +345,11 @@ def _compare_dtype(reading: Reading, target, dtype, question):
 def _wrong_numbers(given, wanted, allowed, off):
     right = "It has the right shape." if given.ndim else ONE_NUMBER
 
-    def matches(other):
-        return bool((numpy.abs(given - other) <= allowed).all())
-
-    if matches(-wanted):
-        return right, FLIPPED
-    if given.ndim and matches(numpy.flip(wanted)):
-        return right, REVERSED
-    if matches(wanted / 2) or matches(wanted * 2):
-        return right, DOUBLED
+    fits = {said for said, other in ((FLIPPED, -wanted), (REVERSED, numpy.flip(wanted)),
+                                     (DOUBLED, wanted / 2), (DOUBLED, wanted * 2))
+            if (numpy.abs(given - other) <= allowed).all()}
+    if len(fits) == 1:
+        return right, fits.pop()
     far = how_far([given], [wanted], [max(float(numpy.abs(wanted).max(initial=0)), 1e-300)])
     if far <= SMALL and allowed.any():  # of whole numbers none is nearly another
         return right, (f"{'They are' if given.ndim else 'It is'} nearly what is wanted: off by up "
