@@ -72,7 +72,7 @@ def check_checkpoint(save, resume):
     later = [_resumed(save, resume, setting) for setting in SETTINGS]
     if not all(_same(one.unbroken, right) for one, right in zip(later, whole, strict=True)):
         raise Refusal(RUNS, "Saving disturbs the run: it goes on to other numbers than without.",
-                      "`save` should only read, and draw nothing.")
+                      "`save` should only read: it draws nothing, and leaves the mode as it is.")
     ends = [one.resumed for one in later]
     if all(map(_same, ends, whole)):
         return "Right: the resumed run ends at the same numbers as the one that was never stopped."
@@ -216,7 +216,6 @@ def _train(objects, epochs):
     dtype = model[0].weight.dtype
     inputs = torch.from_numpy(random.normal(size=(12, 2))).to(dtype)
     targets = torch.from_numpy(random.normal(size=(12, 1))).to(dtype)
-    model.train()
     for _ in range(epochs):
         for rows in torch.randperm(12, generator=generator).split(4):
             loss = ((model(inputs[rows]) - targets[rows]) ** 2).mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import random
 import types
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from polylab.checks.engine.state import put_back_at_the_end
 from polylab.checks.engine.values import (
     close,
     describe,
+    is_again,
     read_numbers,
     require_finite,
     require_kind,
@@ -56,6 +58,8 @@ class Formula:
         ``inputs(random, n)`` returns x.
     mistakes : tuple of (outputs, sentence, hint)
         Wrong formulas that learners write.
+    apart : bool
+        Whether an exercise wants a parameter of its own for each learnable number.
     """
 
     text: str
@@ -63,6 +67,7 @@ class Formula:
     outputs: Callable
     inputs: Callable
     mistakes: tuple = ()
+    apart: bool = False
 
 
 def _angles(random, n):
@@ -161,12 +166,12 @@ FORMULAS = {
         ((lambda p, features: (features @ p[1:],), "The bias is not added.",
           "which argument of Linear switches the bias on?"),)),
     "legendre": Formula("a + b P₃(c + d x)", "abcd", lambda p, x: (_legendre(p, x),), _angles,
-                        _legendre_mistakes()),
+                        _legendre_mistakes(), apart=True),
     "sine": Formula("a sin(b x + c)", "abc", lambda p, x: (p[0] * numpy.sin(p[1] * x + p[2]),),
                     _angles),
     "dynamic": Formula("a + b x + c x² + d x³, plus e x⁴, plus e x⁵ or neither, at random",
                        "abcde", lambda p, x: tuple(_dynamic(p, x, top) for top in (3, 4, 5)),
-                       _angles),
+                       _angles, apart=True),
 }
 TWO_LAYERS = "two layers"
 SIZES = (1000, 100, 10)
@@ -183,9 +188,9 @@ def check_module(answer, formula, *, start=None, shapes=None):
     formula : str
         ``line``, ``quadratic``, ``cubic``, ``quintic``: x of shape (n,) to a polynomial (n,).
         ``cubic from features``: features (n, 3) to (n,), such as Linear and Flatten.
-        ``legendre``: a + b P₃(c + d x).  ``sine``: a sin(b x + c).
+        ``legendre``: a + b P₃(c + d x), in four parameters.  ``sine``: a sin(b x + c).
         ``dynamic``: the cubic, plus e x⁴, plus e x⁵ or neither: 0, 1 or 2 extra terms,
-        equally often.
+        equally often, in five parameters; it draws from a generator of its own.
         ``two layers``: (batch, 1000) through 100 ReLUs to (batch, 10), with or without biases.
     start : sequence of numbers, optional
         What the learnable numbers must be at first, in the order of the formula; any if left
@@ -205,17 +210,20 @@ def check_module(answer, formula, *, start=None, shapes=None):
     than a, b, c, … may stand for the coefficients in any order.
     """
     require_choice("formula", formula, (*FORMULAS, TWO_LAYERS))
-    return judge_module(answer, formula, start, shapes)
+    return judge_module(answer, formula, start, shapes, own=True)
 
 
-def judge_module(answer, formula, start=None, shapes=None):
-    """Return the message of a pass, or refuse; see `check_module`."""
+def judge_module(answer, formula, start=None, shapes=None, own=False):
+    """Return the message of a pass, or refuse; see `check_module`.
+
+    If ``own`` is False, the numbers may share a parameter and the draws a generator.
+    """
     module = _make(answer)
     _require_shapes(module)
     put_back_at_the_end(_undo_changes(module))
     if formula == TWO_LAYERS:
         return _judge_two_layers(module)
-    return _judge_formula(module, formula, start, shapes)
+    return _judge_formula(module, formula, start, shapes, own)
 
 
 def _make(answer):
@@ -418,7 +426,7 @@ def _set(parameters, numbers, dtype):
 # --- what it computes -----------------------------------------------------------------------
 
 
-def _judge_formula(module, name, start, shapes):
+def _judge_formula(module, name, start, shapes, own):
     import torch
 
     formula = FORMULAS[name]
@@ -448,6 +456,12 @@ def _judge_formula(module, name, start, shapes):
     if name == "dynamic":
         _require_fair(tries, orders, formula)
     right = f"It computes {formula.text}."
+    if own and formula.apart and len(parameters) != len(formula.names):
+        raise Refusal(right, f"Its numbers stand in {_list(given_shapes)}: "
+                      f"{len(formula.names)} parameters are wanted, one for each number.",
+                      "how many times does `__init__` make a parameter?")
+    if own and name == "dynamic":
+        _require_own_generator(module, x)
     if shapes is not None and sorted(given_shapes) != sorted(map(tuple, shapes)):
         have = "parameter has the shape" if len(given_shapes) == 1 else "parameters have the shapes"
         raise Refusal(right, f"Its {have} {_list(given_shapes)}; {_list(shapes)} is wanted.",
@@ -503,7 +517,7 @@ def _outputs(module, x, dtype, draws):
         require_kind(reading, "torch")
         require_precision(reading, dtype, "torch")
         require_finite(reading, "its outputs")
-    if not draws and not numpy.array_equal(readings[0].numbers, readings[1].numbers):
+    if not draws and not is_again(readings[0].numbers, readings[1].numbers):
         raise Refusal("It returns one number per point.",
                       "Called twice with the same x it gives two different answers.",
                       "does forward draw random numbers or change a parameter?")
@@ -604,7 +618,8 @@ def _require_fair(tries, orders, formula):
     if DRAWS in counts:
         extra = counts.index(DRAWS)
         raise Refusal(right, f"In {DRAWS} calls the number of extra terms was always {extra}.",
-                      "is the number of terms drawn in forward, anew at each call?")
+                      "is the number of terms drawn in forward, anew at each call, by a "
+                      "generator that goes on from call to call?")
     missing = [str(extra) for extra, count in enumerate(counts) if count == 0]
     if missing:
         raise Refusal(right, f"In {DRAWS} calls there were never {' or '.join(missing)} extra "
@@ -616,6 +631,27 @@ def _require_fair(tries, orders, formula):
     if any(came[period:] == came[:-period] for period in range(1, LONGEST_CYCLE)):
         raise Refusal(right, "The numbers of extra terms come in the same order again and again, "
                       "so they are not random.", "which function draws a random number?")
+
+
+def _require_own_generator(module, x):
+    """Refuse draws from a generator that all cells share."""
+    import torch
+
+    given = to_library(x, "torch")
+    shared = {"`random`": random.getstate,
+              "NumPy": lambda: numpy.random.get_state()[2],  # noqa: NPY002 - a learner's may
+              "PyTorch": lambda: torch.get_rng_state().numpy().tobytes()}
+
+    def drawn_from():
+        before = {name: state() for name, state in shared.items()}
+        module(given)
+        return [name for name, state in shared.items() if state() != before[name]]
+
+    names = call(drawn_from, owner=module).value
+    if names:
+        raise Refusal("It draws 0, 1 and 2 extra terms equally often.",
+                      f"It draws from the generator of {names[0]} that all cells share; here the "
+                      "module has one of its own.", "what makes a generator, and where is it kept?")
 
 
 # --- two layers -----------------------------------------------------------------------------
@@ -718,7 +754,7 @@ def _two_outputs(module, x, dtype):
     if not numpy.array_equal(given.numpy(), x):
         raise Refusal("It computes something.", "Its input changed in place.",
                       "`clamp_` and the like change the caller's tensor.")
-    if not numpy.array_equal(reading.numbers, again.numbers):
+    if not is_again(reading.numbers, again.numbers):
         raise Refusal("It returns shape (batch, 10).",
                       "Called twice with the same x it gives two different answers.",
                       "does forward draw random numbers or change a parameter?")

@@ -117,6 +117,11 @@ def save_and_draw(model, optimiser, scheduler, generator):
 
 
 def save_in_eval(model, optimiser, scheduler, generator):
+    model.eval()
+    return save_dict(model, optimiser, scheduler, generator)
+
+
+def save_and_shift(model, optimiser, scheduler, generator):
     for parameter in model.parameters():
         parameter.data *= 1.001
     return save_dict(model, optimiser, scheduler, generator)
@@ -151,6 +156,7 @@ def resume_with_a_smaller_rate(saved, model, optimiser, scheduler, generator):
     (save_live_without_dropout, resume_dict, "PyTorch's own generator"),
     (save_and_draw, resume_dict, "Saving disturbs the run"),
     (save_in_eval, resume_dict, "Saving disturbs the run"),
+    (save_and_shift, resume_dict, "Saving disturbs the run"),
     (save_dict, resume_by_names, "Nothing of what was saved arrives"),
     (save_nothing, resume_nothing, "Nothing of what was saved arrives"),
     (save_dict, resume_misspelt, "KeyError"),

@@ -74,9 +74,13 @@ class Dynamic(Numbers):
     names = "abcde"
     highest = 6
 
+    def __init__(self):
+        super().__init__()
+        self.chance = random.Random(3)
+
     def forward(self, x):
         y = self.a + self.b * x + self.c * x**2 + self.d * x**3
-        for power in range(4, random.randint(4, self.highest)):
+        for power in range(4, self.chance.randint(4, self.highest)):
             y = y + self.e * x**power
         return y
 
@@ -535,12 +539,34 @@ def test_a_misspelt_formula_is_an_error():
 
 
 def test_the_random_draws_are_fair_for_numpy_and_torch_too():
-    def draws(draw):
-        return type("Learned", (Dynamic,), {"forward": lambda self, x: Cubic.forward(self, x) + sum(
-            self.e * x**power for power in range(4, draw()))})
+    def draws(make, draw):
+        return type("Learned", (Dynamic,), {
+            "__init__": lambda self: (Dynamic.__init__(self), setattr(self, "chance", make()))[0],
+            "forward": lambda self, x: Cubic.forward(self, x) + sum(
+                self.e * x**power for power in range(4, draw(self.chance)))})
 
-    assert_passed(check_module(draws(lambda: int(torch.randint(4, 7, ()))), "dynamic"))
-    assert_passed(check_module(draws(lambda: numpy.random.randint(4, 7)), "dynamic"))  # noqa: NPY002
+    assert_passed(check_module(draws(torch.Generator, lambda chance: int(
+        torch.randint(4, 7, (), generator=chance))), "dynamic"))
+    assert_passed(check_module(draws(numpy.random.default_rng,
+                                     lambda chance: chance.integers(4, 7)), "dynamic"))
+    for draw, name in ((lambda _: int(torch.randint(4, 7, ())), "PyTorch"),
+                       (lambda _: numpy.random.randint(4, 7), "NumPy"),  # noqa: NPY002
+                       (lambda _: random.randint(4, 6), "`random`")):
+        assert_refused(check_module(draws(random.Random, draw), "dynamic"),
+                       f"from the generator of {name} that all cells share")
+
+
+def test_each_number_has_a_parameter_of_its_own_where_the_task_says_so():
+    class Vector(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.numbers = nn.Parameter(torch.tensor([0.5, -1.0, 0.3, 0.2]))
+
+        def forward(self, x):
+            a, b, c, d = self.numbers
+            return a + b * legendre_3(c + d * x)
+
+    assert_refused(check_module(Vector, "legendre"), "stand in (4,)", "4 parameters are wanted")
 
 
 def vector_cubic(start):

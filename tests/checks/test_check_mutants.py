@@ -161,10 +161,11 @@ class answer(torch.nn.Module):
         super().__init__()
         for name in "abcde":
             setattr(self, name, torch.nn.Parameter(torch.randn(())))
+        self.chance = random.Random("any")
 
     def forward(self, x):
         y = self.a + self.b * x + self.c * x**2 + self.d * x**3
-        for power in range(4, random.randint(4, 6)):
+        for power in range(4, self.chance.randint(4, 6)):
             y = y + self.e * x**power
         return y
 """),
