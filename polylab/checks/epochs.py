@@ -7,11 +7,11 @@ oracle never calls torch. In place of a dropout the network halves its inputs in
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 
-from polylab.checks.engine.common import require_function
+from polylab.checks.engine.common import is_or_are, require_function
 from polylab.checks.engine.diagnosis import Mistake, name_the_mistake
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import parts_of
@@ -43,6 +43,12 @@ class Data:
     start: numpy.ndarray
     rate: float
     epochs: int
+    dealt: tuple = ()  # the batches of each epoch, where they are not the same in all
+
+    @property
+    def count(self):
+        """How many steps an epoch has."""
+        return len(self.batches)
 
 
 def make_data():
@@ -65,7 +71,7 @@ class Path:
     ends: numpy.ndarray  # shape (epochs, k)
 
 
-def follow(data, zero="batch", damaged=lambda epoch: True, factor=lambda step: 1.0, epochs=None):
+def follow(data, zero="batch", damaged=lambda epoch: True, factor=lambda step: 1.0):
     """Return the path of plain descent on the mean of squares of each batch, in float64.
 
     Parameters
@@ -77,12 +83,10 @@ def follow(data, zero="batch", damaged=lambda epoch: True, factor=lambda step: 1
         Whether the network is in training mode in an epoch, counted from 0.
     factor : callable
         What the rate of a step, counted from 0, is multiplied by.
-    epochs : sequence of sequence of (inputs, targets), optional
-        The batches of each epoch, in place of those of the data.
     """
     weights, kept, step = data.start, numpy.zeros_like(data.start), 0
     losses, ends = [], []
-    for epoch, batches in enumerate(epochs or [data.batches] * data.epochs):
+    for epoch, batches in enumerate(data.dealt or [data.batches] * data.epochs):
         kept = kept if zero == "never" else numpy.zeros_like(kept)
         for inputs, targets in batches:
             seen = LEFT * inputs if damaged(epoch) else inputs
@@ -156,42 +160,63 @@ class Result:
     """What a program has done: what it returned, as numbers, and the weights at the end."""
 
     numbers: numpy.ndarray
+    rounding: str  # `torch.tensor(losses)` makes float32 of plain numbers
     weights: numpy.ndarray
     value: object
-    graphs: int
     warned: tuple[str, ...]
+    graphs: int = 0
 
 
-def _run(program, data, with_validation=False, scheduler=None):
+def _run(program, data, with_validation=False, schedule=None):
     """Call a program of (network, batches, …) on the data and read what it returns."""
+    network = network_of(data)
+    batches, validation = (Dealt(some, network) for some in (data.batches, data.validation))
+    optimiser = _descent(network, data)
+    given = [network, batches, *[validation] * with_validation, optimiser,
+             data.epochs if schedule is None else schedule(optimiser)]
+    kept = {"batches": [part for batch in list.__iter__(batches) for part in batch],
+            "validation": [part for batch in list.__iter__(validation) for part in batch]}
+    return replace(_read(program, given, kept, network.weight), graphs=batches.graphs)
+
+
+def _descent(network, data):
     import torch
 
-    network = network_of(data)
-    batches = Dealt(data.batches, network)
-    optimiser = torch.optim.SGD(network.parameters(), lr=data.rate)
-    given = [network, batches]
-    given += [Dealt(data.validation, network)] if with_validation else []
-    given += [optimiser]
-    given += [data.epochs] if scheduler is None else [
-        torch.optim.lr_scheduler.LambdaLR(optimiser, scheduler)]
-    called = call(program, *given)
+    return torch.optim.SGD(network.parameters(), lr=data.rate)
+
+
+def _read(program, given, kept, weight):
+    """Call a program, read the numbers that it returns and the weights that it leaves."""
+    called = _call(program, given, kept)
     if called.value is None:
         raise Refusal("It runs.", "It returns None; a list of numbers is wanted.",
                       "compare the last line with the task.")
     reading = read_numbers(called.value, "a list of numbers")
     require_finite(reading, "its values")
-    return Result(reading.numbers, network.weight.detach().numpy()[0].copy(), called.value,
-                  batches.graphs, called.warned)
+    return Result(reading.numbers, "float32" if reading.dtype == "float32" else "float64",
+                  weight.detach().numpy().ravel().copy(), called.value, called.warned)
+
+
+def _call(program, given, kept):
+    """Call a program; refuse it if it changes one of the tensors of ``kept``, {name: tensors}."""
+    before = {name: [part.clone() for part in parts] for name, parts in kept.items()}
+    called = call(program, *given)
+    changed = [name for name, parts in kept.items()
+               if not all(part.equal(old) for part, old in zip(parts, before[name], strict=True))]
+    if changed:
+        raise Refusal("It runs.", f"Its input {is_or_are(changed)} changed in place.",
+                      "`-=` and the like change the caller's tensor; make a new one.")
+    return called
 
 
 def _near(result, wanted, data):
     """Return whether numbers and weights are both those that are wanted."""
     numbers, weights = wanted
-    return close(result.numbers, numbers, numpy.abs(numbers) + 1e-9, "float64") and close(
+    return close(result.numbers, numbers, numpy.abs(numbers) + 1e-9, result.rounding) and close(
         result.weights, weights, 10.0, "float64")
 
 
-def _judge(tries, results, right, mistakes, fits_weights):
+def _judge(tries, results, right, mistakes, fits_weights, by_hand=BY_HAND):
     """Refuse unless each result is the right one; name the mistake that explains them all."""
     if all(_near(result, right(data), data) for result, data in zip(results, tries, strict=True)):
         return
@@ -201,12 +226,13 @@ def _judge(tries, results, right, mistakes, fits_weights):
            for result, wanted in zip(results, weights, strict=True)):
         raise Refusal("The training is right.", "The numbers that it returns are not those that "
                       "belong to it.", fits_weights)
-    if all(numpy.array_equal(result.weights, data.start)
+    if all(numpy.array_equal(result.weights, data.start.ravel())
            for result, data in zip(results, tries, strict=True)):
         raise Refusal("It runs.", "The network is not trained: no weight has moved.",
-                      "which of the five lines moves the weights?")
+                      "which of the five lines moves the weights, and what does it find in "
+                      "`.grad`?")
     raise Refusal(RUNS, "The network does not end at the weights that this training leads to.",
-                  BY_HAND)
+                  by_hand)
 
 
 # --- the programs ---------------------------------------------------------------------------
@@ -218,7 +244,7 @@ def judge_zero(program):
     tries = make_data()
     results = [_run(program, data) for data in tries]
     for result, data in zip(results, tries, strict=True):
-        _require_count(result, data.epochs * len(data.batches), "step")
+        _require_count(result, data.epochs * data.count, "step")
 
     def losses(**change):
         return lambda data: (follow(data, **change).losses.ravel(), follow(data, **change).ends[-1])
@@ -312,41 +338,53 @@ def judge_modes(program):
 def judge_schedule(program):
     """Judge ``train(model, batches, optimiser, scheduler)``, which returns the rate of each step.
 
-    One epoch; the scheduler multiplies the rate by 1/4, 2/4, 3/4, 1, 1/2.
+    One epoch. Of the two schedulers one knows the share of each step, 1/4, 2/4, 3/4, 1, 1/2, and
+    one only how to go on from the last.
     """
+    from torch.optim.lr_scheduler import ExponentialLR, LambdaLR
+
     require_function(program, "model", "batches", "optimiser", "scheduler")
     shares = (0.25, 0.5, 0.75, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
-    tries = make_data()
-    results = [_run(program, data, scheduler=lambda step: shares[step]) for data in tries]
+    schedules = (lambda optimiser: LambdaLR(optimiser, shares.__getitem__),
+                 lambda optimiser: ExponentialLR(optimiser, 0.6))
+    tries = [replace(data, epochs=1) for data in make_data()]
+    results = [_run(program, data, schedule=schedule)
+               for data, schedule in zip(tries, schedules, strict=True)]
     for result, data in zip(results, tries, strict=True):
-        _require_count(result, len(data.batches), "step")
+        _require_count(result, data.count, "step")
 
-    def rates(factor, shown=None):
+    def rates(used, shown=None):
         def guess(data):
-            path = follow(data, factor=factor, epochs=[data.batches])
-            steps = range(len(data.batches))
-            return (numpy.array([data.rate * (shown or factor)(step) for step in steps]),
-                    path.ends[-1])
+            def share(step, of=used):
+                return shares[of(step)] if data is tries[0] else 0.6 ** of(step)
+
+            return (numpy.array([data.rate * share(step, shown or used)
+                                 for step in range(data.count)]),
+                    follow(data, factor=share).ends[-1])
 
         return guess
 
+    def own(step):
+        return step
+
     def late(step):
-        return shares[step + 1]
+        return step + 1
 
     where = "the scheduler sets the rate of the *next* step; so whose turn is it after?"
-    _judge(tries, results, rates(shares.__getitem__), (
+    _judge(tries, results, rates(own), (
         Mistake(rates(late), "The first rate of the schedule is never used: every step runs at "
                 "the rate of the one after it.", where),
-        Mistake(rates(shares.__getitem__, late), "The training is right, but each rate in the "
+        Mistake(rates(own, late), "The training is right, but each rate in the "
                 "list is that of the next step.", "when is the rate of this step still there to "
                 "be read?"),
-        Mistake(rates(late, shares.__getitem__), "The list looks right, but the steps are made at "
+        Mistake(rates(late, own), "The list looks right, but the steps are made at "
                 "the rates after those.", where),
-        Mistake(rates(lambda step: shares[0]), "The rate never changes.",
+        Mistake(rates(lambda step: 0), "The rate never changes.",
                 "the scheduler must stay; only its place was wrong."),
-        Mistake(rates(lambda step: shares[2 * step]), "The scheduler steps twice for each batch.",
+        Mistake(rates(lambda step: 2 * step), "The scheduler steps twice for each batch.",
                 "once is enough."),
-        Mistake(rates(lambda step: 1.0), "The schedule is gone: every step uses the full rate.",
+        Mistake(lambda data: (numpy.full(data.count, data.rate), follow(data).ends[-1]),
+                "The schedule is gone: every step uses the full rate.",
                 "the scheduler must stay; only its place was wrong."),
     ), "the list holds the rate that each step used.")
     if any("lr_scheduler.step()" in text for result in results for text in result.warned):
@@ -361,31 +399,49 @@ def judge_shuffle(program):
     import torch
 
     require_function(program, "model", "x", "y", "optimiser", "epochs", "size")
+    tries, results = [], []
     for number, data in enumerate(make_data()):
         inputs, targets = (numpy.concatenate(part) for part in zip(*data.batches, strict=True))
         order = numpy.argsort(inputs[:, 0])
         inputs, targets = inputs[order], targets[order]
         network, size = network_of(data), 6 - number
-        optimiser = torch.optim.SGD(network.parameters(), lr=data.rate)
-        called = call(program, network, torch.from_numpy(inputs), torch.from_numpy(
-            targets[:, None]), optimiser, data.epochs, size)
+        x, y = torch.from_numpy(inputs.copy()), torch.from_numpy(targets[:, None].copy())
+        result = _read(program, (network, x, y, _descent(network, data), data.epochs, size),
+                       {"x": [x], "y": [y]}, network.weight)
         _judge_order(network, inputs, data.epochs, size)
-        reading = read_numbers(called.value, "a list of numbers")
-        batches = [seen for training, seen in network.seen if training]
         places = {point.tobytes(): place for place, point in enumerate(inputs)}
-        dealt = [[places[point.tobytes()] for point in batch] for batch in batches]
+        dealt = [[places[point.tobytes()] for point in seen]
+                 for training, seen in network.seen if training]
+        _require_count(result, len(dealt), "step")
         steps = len(dealt) // data.epochs
-        epochs = [[(inputs[rows], targets[rows]) for rows in dealt[start:start + steps]]
-                  for start in range(0, len(dealt), steps)]
-        path = follow(data, epochs=epochs)
-        if not close(network.weight.detach().numpy()[0], path.ends[-1], 10.0, "float64"):
-            raise Refusal("The inputs are shuffled.", "The targets do not come with their own "
-                          "inputs: the weights are those of other pairs.",
-                          "which object keeps a row of x and its row of y together?")
-        require_shape(reading, (path.losses.size,))
-        if not close(reading.numbers, path.losses.ravel(), path.losses.ravel() + 1e-9, "float64"):
-            raise Refusal("The training is right.", "The losses are not those of the batches.",
-                          "each loss is that of its batch, before the step.")
+        tries.append(replace(data, dealt=tuple(
+            [(inputs[rows], targets[rows]) for rows in dealt[start:start + steps]]
+            for start in range(0, len(dealt), steps))))
+        results.append(result)
+
+    def path(mean=False, **change):
+        def guess(data):
+            if mean:  # of (B, 1) against (B,) each prediction is pulled to the mean of the targets
+                data = replace(data, dealt=tuple(
+                    [(rows, numpy.full_like(targets, targets.mean())) for rows, targets in epoch]
+                    for epoch in data.dealt))
+            found = follow(data, **change)
+            return found.losses.ravel(), found.ends[-1]
+
+        return guess
+
+    def near(result, wanted, data):
+        return close(result.weights, wanted[1], 10.0, "float64")
+
+    name_the_mistake((
+        Mistake(path(zero="never"), "The gradients accumulate: each step uses the sum of all "
+                "gradients so far.", FIVE),
+        Mistake(path(zero="epoch"), "The gradients accumulate within an epoch.", FIVE),
+        Mistake(path(mean=True), "Shapes (B, 1) and (B,) met, so every prediction of a batch is "
+                "compared with each of its targets.", "print the shape of the difference."),
+    ), tries, results, near, "The inputs are shuffled.")
+    _judge(tries, results, path(), (), "each loss is that of its batch, before the step.",
+           "does each target come with its own input? " + BY_HAND.capitalize())
 
 
 def _judge_order(network, inputs, epochs, size):
@@ -416,14 +472,14 @@ def _judge_order(network, inputs, epochs, size):
         raise Refusal("It runs.", "In every epoch the points come in the order in which they were "
                       "handed over.", where)
     if any(numpy.array_equal(orders[0], order) for order in orders[1:]):
-        raise Refusal("The points are shuffled.", "But every epoch deals them in the same order.",
-                      "shuffle in each epoch, not once before.")
+        raise Refusal("The points come in a new order.", "But every epoch deals them in the same "
+                      "order.", "shuffle in each epoch, not once before.")
     groups = [{frozenset(point.tobytes() for point in batch)
                for batch in batches[start:start + len(full)]}
               for start in range(0, len(batches), len(full))]
     if all(group == groups[0] for group in groups):
-        raise Refusal("The batches come in a new order.", "But the same points always share a "
-                      "batch.", "shuffle points, not batches.")
+        raise Refusal("The order of the points changes.", "But the same points always share a "
+                      "batch.", "shuffle all points, not batches, and not within a batch.")
     if any(numpy.array_equal(order, inputs) for order in orders):
         raise Refusal("It runs.", "In some epoch the points come in the order in which they were "
                       "handed over.", where)
@@ -437,44 +493,28 @@ def judge_softmax(program):
     tries, results = [], []
     for seed, (n, k, classes, steps) in enumerate(((30, 2, 3, 5), (17, 3, 4, 7))):
         random = numpy.random.default_rng(90 + seed)
-        one = (random.normal(size=(n, k)), random.integers(0, classes, n),
-               random.normal(size=(classes, k)), 0.4, steps)
-        x, labels, start, rate, steps = one
+        pair = random.normal(size=(n, k)), random.integers(0, classes, n)
+        data = Data((pair,), (), random.normal(size=(classes, k)), 0.4, steps)
         model = torch.nn.utils.skip_init(torch.nn.Linear, k, classes, bias=False)
-        model.weight = torch.nn.Parameter(torch.from_numpy(start.copy()))
-        optimiser = torch.optim.SGD(model.parameters(), lr=rate)
-        value = call(program, model, torch.from_numpy(x), torch.from_numpy(labels), optimiser,
-                     steps).value
-        reading = read_numbers(value, "the losses")
-        require_shape(reading, (steps,))
-        tries.append(one)
-        results.append(Result(reading.numbers, model.weight.detach().numpy().ravel(), value, 0,
-                              ()))
-    starts = [Data((), (), one[2].ravel(), one[3], one[4]) for one in tries]
-    right = [_descend_in_logits(*one) for one in tries]
-    if all(_near(result, wanted, None) for result, wanted in zip(results, right, strict=True)):
-        return
-
-    def chances_as_logits(one):
-        return _descend_in_logits(*one, twice=True)
-
-    name_the_mistake((
-        Mistake(chances_as_logits, "The losses are those of chances that go through a softmax a "
-                "second time: they cannot come near 0.",
+        model.weight = torch.nn.Parameter(torch.from_numpy(data.start.copy()))
+        x, labels = (torch.from_numpy(part.copy()) for part in pair)
+        result = _read(program, (model, x, labels, _descent(model, data), steps),
+                       {"x": [x], "labels": [labels]}, model.weight)
+        _require_count(result, steps, "step")
+        tries.append(data)
+        results.append(result)
+    _judge(tries, results, _descend_in_logits, (
+        Mistake(lambda data: _descend_in_logits(data, twice=True), "The losses are those of "
+                "chances that go through a softmax a second time: they cannot come near 0.",
                 "what does `cross_entropy` expect from a network?"),
-        Mistake(lambda one: _descend_in_logits(*one, loss="chance"), "The loss is minus the chance "
-                "of the right class, not minus its logarithm.",
+        Mistake(lambda data: _descend_in_logits(data, loss="chance"), "The loss is minus the "
+                "chance of the right class, not minus its logarithm.",
                 "`nll_loss` expects logarithms."),
-        Mistake(lambda one: _descend_in_logits(*one, loss="sum"), "The cross-entropies are summed; "
-                "their mean is wanted.", "only what goes into the loss needed a repair."),
-    ), tries, results, _near, RUNS)
-    if all(numpy.array_equal(result.weights, start.start)
-           for result, start in zip(results, starts, strict=True)):
-        raise Refusal("It runs.", "The network is not trained: no weight has moved.",
-                      "which of the five lines moves the weights?")
-    raise Refusal(RUNS, "They are not the cross-entropies of the network on the way down.",
-                  "work out one of them by hand: minus the logarithm of the chance that the right "
-                  "class gets.")
+        Mistake(lambda data: _descend_in_logits(data, loss="sum"), "The cross-entropies are "
+                "summed; their mean is wanted.", "only what goes into the loss needed a repair."),
+    ), "the cross-entropy of the network, before each step.",
+           "work out one loss by hand: minus the logarithm of the chance that the right class "
+           "gets.")
 
 
 def _softmax(scores):
@@ -482,11 +522,12 @@ def _softmax(scores):
     return scores / scores.sum(axis=1, keepdims=True)
 
 
-def _descend_in_logits(x, labels, start, rate, steps, twice=False, loss="mean"):
+def _descend_in_logits(data, twice=False, loss="mean"):
     """Return the losses before each step, and the weights after the last."""
-    weights, losses, n = start, [], len(x)
-    wanted = numpy.eye(len(start))[labels]
-    for _ in range(steps):
+    ((x, labels),) = data.batches
+    weights, losses, n = data.start, [], len(x)
+    wanted = numpy.eye(len(weights))[labels]
+    for _ in range(data.epochs):
         chances = _softmax(x @ weights.T)
         last = _softmax(chances) if twice else chances
         of_the_right = last[numpy.arange(n), labels]
@@ -498,7 +539,7 @@ def _descend_in_logits(x, labels, start, rate, steps, twice=False, loss="mean"):
             pull = (last - wanted) / (n if loss == "mean" else 1)
             if twice:
                 pull = chances * (pull - (pull * chances).sum(axis=1, keepdims=True))
-        weights = weights - rate * pull.T @ x
+        weights = weights - data.rate * pull.T @ x
     return numpy.array(losses), weights.ravel()
 
 
@@ -514,7 +555,9 @@ def judge_leak(program):
         order = random.permutation(n)
         training, test = order[: n // 2], order[n // 2:]
         arrays = (x, training, test)
-        value = call(program, *(torch.from_numpy(part.copy()) for part in arrays)).value
+        handed = [torch.from_numpy(part.copy()) for part in arrays]
+        value = _call(program, handed, {name: [part] for name, part in zip(
+            ("x", "training", "test"), handed, strict=True)}).value
         parts = parts_of(value)
         if parts is None or len(parts) != 2:
             raise Refusal("It runs.", f"It returns {describe(value)}; a pair is wanted, the rows "
@@ -527,54 +570,51 @@ def judge_leak(program):
         given.append([reading.numbers for reading in readings])
 
     def scaled(center=lambda training, test, own: training, size=None, spread=True, axis=0):
-        def guess(arrays, ddof):
+        def guess(arrays):
             x, training, test = arrays
             found = []
             for own in (training, test):
                 rows, of = center(training, test, own), (size or center)(training, test, own)
-                found.append((x[own] - x[rows].mean(axis=axis))
-                             / (x[of].std(axis=axis, ddof=ddof) if spread else 1))
+                found.append([(x[own] - x[rows].mean(axis=axis))
+                              / (x[of].std(axis=axis, ddof=ddof) if spread else 1)
+                              for ddof in (0, 1)])
             return found
 
         return guess
 
-    def explains(guess):
-        return any(all(all(numpy.allclose(came, wanted, rtol=1e-9, atol=1e-9)
-                           for came, wanted in zip(pair, guess(arrays, ddof), strict=True))
-                       for pair, arrays in zip(given, tries, strict=True)) for ddof in (0, 1))
+    def near(pair, wanted, arrays):
+        return any(all(numpy.allclose(came, either[ddof], rtol=1e-9, atol=1e-9)
+                       for came, either in zip(pair, wanted, strict=True)) for ddof in (0, 1))
 
     def both(training, test, own):
         return numpy.concatenate([training, test])
 
-    if explains(scaled()):
+    wanted = [scaled()(arrays) for arrays in tries]
+    if all(map(near, given, wanted, tries)):
         return
-    fair = "what may be known when the training begins?"
-    for guess, wrong, hint in (
-            (scaled(both), "The test set still takes part: mean and spread are those of all "
-             "rows.", fair),
-            (scaled(lambda training, test, own: own), "Each set is scaled by its own mean and "
-             "spread, so that the same x means two things.",
-             "the test rows must go through exactly what the training rows went through."),
-            (scaled(lambda training, test, own: test), "Mean and spread are those of the test "
-             "rows.", fair),
-            (scaled(size=both), "The mean is that of the training rows, but the test set still "
-             "takes part in the spread.", fair),
-            (scaled(both, size=lambda training, test, own: training), "The spread is that of the "
-             "training rows, but the test set still takes part in the mean.", fair),
-            (scaled(axis=None), "One mean and one spread serve all columns.",
-             "each column has its own."),
-            (scaled(spread=False), "The mean is taken away, but nothing is divided by the spread.",
-             "only the rows behind the two numbers needed a repair.")):
-        if explains(guess):
-            raise Refusal("It returns two sets of the right shape.", wrong, hint)
-    trained = all(any(numpy.allclose(pair[0], scaled()(arrays, ddof)[0]) for ddof in (0, 1))
-                  for pair, arrays in zip(given, tries, strict=True))
-    if trained:
+    fair, right = "what may be known when the training begins?", "It returns two sets of rows."
+    name_the_mistake((
+        Mistake(scaled(both), "The test set still takes part: mean and spread are those of all "
+                "rows.", fair),
+        Mistake(scaled(lambda training, test, own: own), "Each set is scaled by its own mean and "
+                "spread, so that the same x means two things.",
+                "the test rows must go through exactly what the training rows went through."),
+        Mistake(scaled(lambda training, test, own: test), "Mean and spread are those of the test "
+                "rows.", fair),
+        Mistake(scaled(size=both), "The mean is that of the training rows, but the test set still "
+                "takes part in the spread.", fair),
+        Mistake(scaled(both, size=lambda training, test, own: training), "The spread is that of "
+                "the training rows, but the test set still takes part in the mean.", fair),
+        Mistake(scaled(axis=None), "One mean and one spread serve all columns.",
+                "each column has its own."),
+        Mistake(scaled(spread=False), "The mean is taken away, but nothing is divided by the "
+                "spread.", "only the rows behind the two numbers needed a repair."),
+    ), tries, given, near, right)
+    if all(near(pair[:1], guess[:1], None) for pair, guess in zip(given, wanted, strict=True)):
         raise Refusal("The training rows are right.", "The test rows have not gone through the "
                       "same as the training rows.", "the same mean, and the same spread.")
-    raise Refusal("It returns two sets of the right shape.", "They are not the rows, less their "
-                  "mean, divided by their spread.", "column by column: x less the mean, divided "
-                  "by the standard deviation.")
+    raise Refusal(right, "They are not the rows, less their mean, divided by their spread.",
+                  "column by column: x less the mean, divided by the standard deviation.")
 
 
 def _require_count(result, count, what):

@@ -10,7 +10,14 @@ from functools import partial
 
 import numpy
 
-from polylab.checks.engine.common import call_twice, checker, require_choice, require_function
+from polylab.checks.engine.common import (
+    call_twice,
+    checker,
+    is_or_are,
+    require_choice,
+    require_function,
+)
+from polylab.checks.engine.diagnosis import Mistake, name_the_mistake
 from polylab.checks.engine.errors import MISSING_DEVICE
 from polylab.checks.engine.guard import call
 from polylab.checks.engine.reading import own_functions, parts_of
@@ -22,6 +29,7 @@ from polylab.checks.engine.values import (
     describe,
     read_numbers,
     require_shape,
+    tell_apart,
     to_library,
 )
 from polylab.checks.engine.verdict import NotAttempted, Refusal
@@ -196,24 +204,31 @@ def _first_loss_is_the_sum(program):
 
 def _judge_printing(program):
     judge_training(program, also="losses")
-    run = make_runs("sgd")[-1]
-    finished = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate, run.steps)
-    lines = [line for line in finished.printed.splitlines() if line.strip()]
+    printed = []
+    for run in make_runs("sgd")[-2:]:
+        finished = call(program, run.x.copy(), run.y.copy(), run.start.copy(), run.rate, run.steps)
+        printed.append([line for line in finished.printed.splitlines() if line.strip()])
+    few, lines = printed
     right = "The coefficients and the losses are right."
     if not lines:
         raise Refusal(right, "It prints nothing; the last loss should be printed once.",
                       "the line must stay, but where?")
     if len(lines) != 1:
         raise Refusal(right, f"In {run.steps} steps it prints {len(lines)} lines; one at the end "
-                      "is wanted.", "which lines belong to the loop, by their indentation?")
+                      "is wanted.", "which of them is the one that was wanted?"
+                      if len(lines) == len(few)
+                      else "which lines belong to the loop, by their indentation?")
     losses = read_numbers(finished.value[1], "the losses").numbers
     line = re.sub(r"(?<=\d)[,_](?=\d{3})", "", lines[0])
     numbers = [float(text) for text in re.findall(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?", line)]
-    shown = [any(abs(number - loss) <= 1e-2 * abs(loss) for number in numbers) for loss in losses]
+    at_the_end = numpy.linalg.norm(powers(run.x) @ read_numbers(finished.value[0], "").numbers
+                                   - run.y) ** 2  # of the coefficients that are handed back
+    shown = [any(abs(number - loss) <= 1e-2 * abs(loss) for number in numbers)
+             for loss in (*losses, at_the_end)]
     if sum(shown) > len(losses) // 2:
         raise Refusal(right, "It prints the losses of all steps, though on one line; the last one "
                       "alone is wanted.", "which loss is known when the loop is over?")
-    if not shown[-1]:
+    if not any(shown[-2:]):
         raise Refusal(right, "It prints one line, but not the last loss.",
                       "which loss is known when the loop is over?")
 
@@ -314,7 +329,8 @@ def _require_descent(coefficients, losses, x, y, start, where):
 
 def _judge_order(program):
     require_function(program, "x", "y")
-    for trial in make_trials():
+    trials, given = make_trials(), []
+    for trial in trials:
         def make(trial=trial):
             return trial.x.astype(float), trial.y.astype(float)
 
@@ -323,28 +339,41 @@ def _judge_order(program):
         if changed:
             raise Refusal("It runs.", f"Its input `{changed[0]}` is changed in place.",
                           "work on a copy.")
-        x, y = make()
-        best = numpy.polynomial.Polynomial.fit(x, y, 3).convert().coef
-        given = reading.numbers
-        fitted = given.shape == best.shape and any(
-            numpy.allclose(given, order, rtol=1e-6, atol=1e-6) for order in (best, best[::-1]))
+        best = _best(trial)
+        fitted = reading.numbers.shape == best.shape and any(
+            numpy.allclose(reading.numbers, order, rtol=1e-6, atol=1e-6)
+            for order in (best, best[::-1]))
         four = (("It returns the coefficients; the prediction at each x is wanted.",
                  "compare the last line with the task.") if fitted else
                 ("It returns four numbers; one for each x is wanted.",
                  "have the arguments changed places?"))
         require_shape(reading, (trial.n,), ((best.shape, *four),))
-        if close(given, powers(x) @ best, 10.0 + numpy.abs(x) ** 3, "float64"):
-            continue
-        if close(given, powers(x) @ best[::-1], 10.0 + numpy.abs(x) ** 3, "float64"):
-            raise Refusal("The fit is right.", "The coefficients are read in reverse order when "
-                          "the curve is evaluated: the constant as that of x³.",
-                          "which of the two functions wants the highest power first?")
-        squares, least = (float(((values - y) ** 2).sum())
-                          for values in (given, powers(x) @ best))
-        raise Refusal("It returns one number per point.", "It is not the best cubic: its sum of "
-                      f"squares on {trial.n:,} points is {squares:.4g}, that of the best is "
-                      f"{least:.4g}.", "which polynomial is fitted, and is that the one that is "
-                      "evaluated?")
+        given.append(reading.numbers)
+
+    def near(came, wanted, trial):
+        return close(came, wanted, 10.0 + numpy.abs(trial.x) ** 3, "float64")
+
+    right = [powers(trial.exact()[1]) @ _best(trial) for trial in trials]
+    off = [not near(*one) for one in zip(given, right, trials, strict=True)]
+    if not any(off):
+        return
+    name_the_mistake((Mistake(
+        lambda trial: powers(trial.exact()[1]) @ _best(trial)[::-1], "The coefficients are read "
+        "in reverse order when the curve is evaluated: the constant as that of x³.",
+        "which of the two functions wants the highest power first?"),), trials, given, near,
+        "The fit is right.")
+    squares = [[float(((values - trial.exact()[2]) ** 2).sum()) for values in pair]
+               for pair, trial in zip(zip(given, right, strict=True), trials, strict=True)]
+    most = max(range(len(trials)), key=lambda i: off[i] * abs(squares[i][0] / squares[i][1] - 1))
+    came, least = tell_apart(*squares[most], least=4)
+    raise Refusal("It returns one number per point.", "It is not the best cubic: its sum of "
+                  f"squares on {trials[most].n:,} points is {came}, that of the best is {least}.",
+                  "which polynomial is fitted, and is that the one that is evaluated?")
+
+
+def _best(trial):
+    _, x, y = trial.exact()
+    return numpy.polynomial.Polynomial.fit(x, y, 3).convert().coef
 
 
 def _judge_drawing(program):
@@ -356,8 +385,14 @@ def _judge_drawing(program):
         if n == 50:
             x[1:-1] = numpy.sort(numpy.random.default_rng(90).uniform(-numpy.pi, numpy.pi, n - 2))
         predicted, y = 0.8567 * x - 0.0933 * x**3, numpy.sin(x)
-        ax = Figure().add_subplot()
-        call(program, ax, x.copy(), y.copy(), predicted.copy())
+        ax, handed = Figure().add_subplot(), [x.copy(), y.copy(), predicted.copy()]
+        call(program, ax, *handed)
+        changed = [name for name, now, then in zip(("x", "y", "predicted"), handed,
+                                                   (x, y, predicted), strict=True)
+                   if not numpy.array_equal(now, then)]
+        if changed:
+            raise Refusal("It draws.", f"Its input {is_or_are(changed)} changed in place.",
+                          "pass x as it is.")
         curves = [(*numpy.asarray(points, dtype=float).T, label) for points, label in curves_of(ax)]
         drawn = [[curve for curve in curves
                   if len(curve[1]) == n and numpy.allclose(curve[1], wanted)]
@@ -368,8 +403,8 @@ def _judge_drawing(program):
             raise Refusal("It draws two curves.", "The two axes have changed places.",
                           "which argument of `plot` comes first?")
         if not all(drawn):
-            raise Refusal(f"It draws {len(curves)} line{'' if len(curves) == 1 else 's'}.",
-                          "Both curves are wanted: y and predicted.",
+            raise Refusal(f"On `ax` it draws {len(curves)} curve{'' if len(curves) == 1 else 's'}.",
+                          f"Both are wanted, all {n:,} points of each: y and predicted.",
                           "`ax.plot` once for each of them.")
         off = [found[0][0] for found in drawn
                if not any(numpy.allclose(angles, x) for angles, *_ in found)]
@@ -652,7 +687,7 @@ FAULTS = {
         "prediction and target have the same shape, so n residuals are added up."),
     "13.7": Fault(
         "stale global",
-        partial(judge_module, formula="cubic"), "global variable",
+        partial(judge_module, formula="cubic"), "the global variable `c`",
         "the module uses its own parameters and x, nothing left over from before."),
     "13.8": Fault(
         "range and randint",

@@ -1,6 +1,7 @@
 """check_repair on the programs of notebook 17: each is told apart from its repairs and misses."""
 
 import copy
+import random
 
 import numpy
 import pytest
@@ -408,13 +409,53 @@ REPAIRED += [("17.8", by_loader(shuffle=True)), ("17.8", dealing(by_permutation)
              ("17.8", by_loader(shuffle=True, generator=torch.Generator().manual_seed(1)))]
 MISSED += [
     ("17.8", dealing(shuffled_once), "every epoch deals them in the same order"),
-    ("17.8", dealing(torn_apart), "The targets do not come with their own inputs"),
+    ("17.8", dealing(torn_apart), "does each target come with its own input?"),
     ("17.8", dealing(with_replacement), "some points come twice and others never"),
     ("17.8", dealing(batches_in_another_order), "the same points always share a batch"),
     ("17.8", dealing(everything_at_once), "A batch of 26 points was seen; 6 are wanted"),
     ("17.8", dealing(backwards), "the same order"),
     ("17.8", by_loader(shuffle=True, drop_last=True), "it deals 72 points; 78 are wanted"),
 ]
+
+
+@missed("17.8", "The gradients accumulate: each step uses the sum")
+def shuffled_and_never_zeroed(model, x, y, optimiser, epochs, size):
+    losses = []
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(size):
+            loss = mse_loss(model(x[rows]), y[rows])
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    return losses
+
+
+@missed("17.8", "Shapes (B, 1) and (B,) met")
+def shuffled_and_spread_out(model, x, y, optimiser, epochs, size):
+    losses = []
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(size):
+            loss = ((model(x[rows]) - y[rows, 0]) ** 2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    return losses
+
+
+@repaired("17.8")
+def losses_in_float32(model, x, y, optimiser, epochs, size):
+    losses, rows = [], list(range(len(x)))
+    for _ in range(epochs):
+        random.shuffle(rows)
+        for first in range(0, len(x), size):
+            chosen = rows[first:first + size]
+            loss = mse_loss(model(x[chosen]), y[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    return torch.tensor(losses)
 
 
 # --- 17.9: the scheduler -------------------------------------------------------------------------
@@ -467,6 +508,18 @@ def rates_of_the_epoch(model, batches, optimiser, scheduler):
     return scheduling("|nos")(model, batches, optimiser, scheduler)[-1:]
 
 
+@missed("17.9", "The training is right", "not those that belong to it")
+def rates_asked_outside_a_step(model, batches, optimiser, scheduler):
+    rates = []
+    for inputs, targets in batches:
+        rates.append(scheduler.get_lr()[0])
+        optimiser.zero_grad()
+        mse_loss(model(inputs), targets).backward()
+        optimiser.step()
+        scheduler.step()
+    return rates
+
+
 # --- 17.10: the softmax --------------------------------------------------------------------------
 
 
@@ -501,11 +554,11 @@ MISSED += [
      "not minus its logarithm"),
     ("17.10", classifying(lambda s, t: cross_entropy(s, t, reduction="sum")), "are summed"),
     ("17.10", classifying(lambda s, t: cross_entropy(torch.softmax(s, dim=0), t)),
-     "not the cross-entropies of the network"),
+     "does not end at the weights that this training leads to"),
     ("17.10", classifying(lambda s, t: cross_entropy(torch.sigmoid(s), t)),
-     "not the cross-entropies of the network"),
+     "does not end at the weights that this training leads to"),
     ("17.10", classifying(lambda s, t: cross_entropy(torch.softmax(s, dim=1), t) - 0.5514),
-     "not the cross-entropies of the network"),
+     "does not end at the weights that this training leads to"),
 ]
 
 
@@ -560,6 +613,13 @@ MISSED += [
     ("17.11", scaling(lambda training, test, x: (by(test, training), by(training, training))),
      "numbers of shape"),
 ]
+
+
+@missed("17.11", "`x` is changed in place")
+def scale_in_place(x, training, test):
+    x -= x[training].mean(0)
+    x /= x[training].std(0)
+    return x[training], x[test]
 
 
 @repaired("17.11")
