@@ -471,9 +471,11 @@ def _judge_order(network, inputs, epochs, size):
     if all(numpy.array_equal(order, inputs) for order in orders):
         raise Refusal("It runs.", "In every epoch the points come in the order in which they were "
                       "handed over.", where)
-    if any(numpy.array_equal(orders[0], order) for order in orders[1:]):
-        raise Refusal("The points come in a new order.", "But every epoch deals them in the same "
-                      "order.", "shuffle in each epoch, not once before.")
+    seen = {order.tobytes() for order in orders}
+    if len(seen) < epochs:
+        which = "every epoch deals" if len(seen) == 1 else "some epochs deal"
+        raise Refusal("The points come in a new order.", f"But {which} them in the same order.",
+                      "shuffle in each epoch, not once before.")
     groups = [{frozenset(point.tobytes() for point in batch)
                for batch in batches[start:start + len(full)]}
               for start in range(0, len(batches), len(full))]

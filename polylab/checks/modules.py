@@ -588,6 +588,7 @@ def _compare(tries, orders, formula):
 # --- the graph that changes -----------------------------------------------------------------
 
 EDGES = "which of `randint` and `range` includes its end, and which does not?"
+EQUALLY = "draw how many terms there are once per call, each number equally likely."
 
 
 def _diagnose_dynamic(tries, orders, right):
@@ -622,12 +623,12 @@ def _require_fair(tries, orders, formula):
                       "generator that goes on from call to call?")
     missing = [str(extra) for extra, count in enumerate(counts) if count == 0]
     if missing:
-        raise Refusal(right, f"In {DRAWS} calls there were never {' or '.join(missing)} extra "
-                      "terms.", EDGES)
+        raise Refusal(right, f"In {DRAWS} calls the number of extra terms was never "
+                      f"{' or '.join(missing)}.", EQUALLY if "1" in missing else EDGES)
     if not all(FAIR[0] <= count <= FAIR[1] for count in counts):
         raise Refusal(right, f"In {DRAWS} calls 0, 1 and 2 extra terms came {counts[0]}, "
                       f"{counts[1]} and {counts[2]} times; a third each is wanted.",
-                      "draw how many terms there are once per call, each number equally likely.")
+                      EQUALLY)
     if any(came[period:] == came[:-period] for period in range(1, LONGEST_CYCLE)):
         raise Refusal(right, "The numbers of extra terms come in the same order again and again, "
                       "so they are not random.", "which function draws a random number?")

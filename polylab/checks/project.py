@@ -315,12 +315,22 @@ def curves_of(ax):
     """Return (points, label) of every curve; a legend has the last word about the labels."""
     lines = list(ax.lines)
     artists = [one for one in ax.get_children() if one in lines or one in list(ax.collections)]
-    labels, legend = [str(artist.get_label()) for artist in artists], ax.get_legend()
-    said = [text.get_text() for text in legend.get_texts()] if legend is not None else []
-    if len(said) == len(labels) and sorted(said) != sorted(labels):  # named in the legend alone
-        labels = said
-    return [(artist.get_xydata() if artist in lines else artist.get_offsets(), label)
-            for artist, label in zip(artists, labels, strict=True)]
+    legend, said = ax.get_legend(), {}
+    if legend is not None:
+        texts = [text.get_text() for text in legend.get_texts()]
+        said = dict(zip(map(_colour, legend.legend_handles), texts, strict=True))
+        said = said if len(said) == len(texts) else {}
+    return [(artist.get_xydata() if artist in lines else artist.get_offsets(),
+             said.get(_colour(artist), str(artist.get_label()))) for artist in artists]
+
+
+def _colour(artist):
+    """Return the colour by which a curve is found in a legend."""
+    from matplotlib.colors import to_hex, to_rgba_array
+
+    found = to_rgba_array(artist.get_color() if hasattr(artist, "get_color")
+                          else artist.get_facecolor())
+    return to_hex(found[0]) if len(found) else ""
 
 
 def labels_are_swapped(of_target, of_fit):

@@ -239,11 +239,12 @@ def _judge_printing(program):
 def _judge_rate(program):
     require_function(program, "x", "y", "start", "steps")
     good = []
-    for seed, (n, reach) in enumerate(((2000, numpy.pi), (8_000, numpy.pi), (150, numpy.pi),
-                                       (400, 5), (300, 2))):
+    for seed, (n, low, high) in enumerate((
+            (2000, -numpy.pi, numpy.pi), (8_000, -numpy.pi, numpy.pi), (150, -numpy.pi, numpy.pi),
+            (400, -5, 5), (300, -2, 2), (200, 0.1, 1.2))):
         random = numpy.random.default_rng(40 + seed)
-        x = numpy.linspace(-reach, reach, n)
-        where = f"n = {n:,}" if reach == numpy.pi else f"n = {n:,} and x from {-reach} to {reach}"
+        x = numpy.linspace(low, high, n)
+        where = f"n = {n:,}" + (f" and x from {low} to {high}" if high != numpy.pi else "")
         y = numpy.sin(x) + random.normal(0, 0.1, n)
         start = random.normal(size=4)
         coefficients, losses = _run_with_own_rate(program, x, y, start)
@@ -467,8 +468,9 @@ def _judge_device(program):
 def _require_angles(reading, count):
     require_shape(reading, (count,))
     if reading.kind != "tensor":
-        raise Refusal("It returns the right number of angles.", f"They come as {reading.kind}s; a "
-                      "torch tensor is wanted.", "`torch.linspace` makes one.")
+        came = "in a NumPy array" if reading.kind == "array" else "one by one"
+        raise Refusal("It returns the right number of angles.", f"They come {came}; a torch tensor "
+                      "is wanted.", "`torch.linspace` makes one.")
     if not numpy.allclose(reading.numbers, numpy.linspace(-numpy.pi, numpy.pi, count), atol=1e-5):
         raise Refusal("It returns a tensor.", "The angles are not evenly spaced from −π to π.",
                       "only the device needed a repair.")
@@ -691,7 +693,7 @@ FAULTS = {
         "the module uses its own parameters and x, nothing left over from before."),
     "13.8": Fault(
         "range and randint",
-        partial(judge_module, formula="dynamic"), "there were never 2 extra terms",
+        partial(judge_module, formula="dynamic"), "the number of extra terms was never 2",
         "0, 1 and 2 extra terms come up equally often."),
     "13.9": Fault(
         "slope at zero",

@@ -440,6 +440,11 @@ def _compare_predictions(predictions, runs, paths):
             raise Refusal("The coefficients are right.", "The prediction is not theirs: it is one "
                           "update old.", "what changes between the last forward pass and the "
                           "return?")
+        off = how_far([reading.numbers], [matrix @ path[-1]], [size])
+        if off <= SMALL:
+            raise Refusal("The coefficients are right.", "The prediction is theirs to about "
+                          f"{off:.1g} of its size; all digits are wanted.",
+                          "what cuts off digits on the way?")
         raise Refusal("The coefficients are right.", "The prediction is not theirs.",
                       "put the coefficients that you return into the polynomial.")
 

@@ -369,6 +369,12 @@ def by_permutation(x, y, size):
     return lambda: [(x[rows], y[rows]) for rows in torch.randperm(len(x)).split(size)]
 
 
+def an_order_for_two(x, y, size):
+    first, last = torch.randperm(len(x)), torch.randperm(len(x))
+    orders = [last, last, first, first]
+    return lambda: [(x[rows], y[rows]) for rows in orders.pop().split(size)]
+
+
 def shuffled_once(x, y, size):
     order = torch.randperm(len(x))
     loader = DataLoader(TensorDataset(x[order], y[order]), batch_size=size)
@@ -408,6 +414,7 @@ BROKEN["17.8"] = dealing(in_order)
 REPAIRED += [("17.8", by_loader(shuffle=True)), ("17.8", dealing(by_permutation)),
              ("17.8", by_loader(shuffle=True, generator=torch.Generator().manual_seed(1)))]
 MISSED += [
+    ("17.8", dealing(an_order_for_two), "some epochs deal them in the same order"),
     ("17.8", dealing(shuffled_once), "every epoch deals them in the same order"),
     ("17.8", dealing(torn_apart), "does each target come with its own input?"),
     ("17.8", dealing(with_replacement), "some points come twice and others never"),

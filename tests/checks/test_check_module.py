@@ -442,7 +442,7 @@ WRONG = (
     ("legendre", module(lambda s, x: s.a + 2 * s.b * legendre_3(s.c + s.d * x)), "factor ½"),
     ("legendre", module(lambda s, x: s.a + s.b * (s.c + s.d * x) ** 3), "the cube where P₃"),
     ("legendre", module(lambda s, x: s.a + s.b * (3 * (s.c + s.d * x) ** 2 - 1) / 2), "uses P₂"),
-    ("dynamic", type("Few", (Dynamic,), {"highest": 5}), "never 2 extra terms"),
+    ("dynamic", type("Few", (Dynamic,), {"highest": 5}), "the number of extra terms was never 2"),
     ("dynamic", type("Many", (Dynamic,), {"highest": 7}), "x⁶ comes up"),
     ("dynamic", type("Other", (Dynamic,), {"forward": lambda s, x: Cubic.forward(s, x)
                                            + s.e * x**4 * random.randint(0, 2)}), "all have x⁴"),

@@ -328,16 +328,27 @@ def test_the_hint_of_the_notebook_passes_where_it_is_the_limit_but_for_rounding(
     (("target", "fit"), True), (("fit", "target"), False), (("|x|", "my cubic"), True),
     (("truth", "fit of the target"), True), (("model", "|x|"), False), (("x", "data"), False),
 ])
-@pytest.mark.parametrize("by_legend", [False, True])
+@pytest.mark.parametrize("by_legend", [False, True, "from below"])
 def test_swapped_labels_are_seen(labels, fine, by_legend):
     parts = project(ax=Figure().add_subplot())
     x, ax = parts["x"], parts["ax"]
     curves = target(x), features(x, 6, "legendre") @ parts["coefficients"]
-    for curve, label in zip(curves, labels, strict=True):
-        ax.plot(x, curve, **({} if by_legend else {"label": label}))
-    if by_legend:
+    lines = [ax.plot(x, curve, **({} if by_legend else {"label": label}))[0]
+             for curve, label in zip(curves, labels, strict=True)]
+    if by_legend == "from below":
+        ax.legend(lines[::-1], labels[::-1])
+    elif by_legend:
         ax.legend(labels)
     assert table(check_project(**parts))["plot made"] is fine
+
+
+def test_points_may_come_before_a_line():
+    parts = project(ax=Figure().add_subplot())
+    x, ax = parts["x"], parts["ax"]
+    ax.scatter(x, target(x), label="target")
+    ax.plot(x, features(x, 6, "legendre") @ parts["coefficients"], label="fit")
+    ax.legend()
+    assert table(check_project(**parts))["plot made"]
 
 
 def test_a_target_that_changes_x_is_told_so():

@@ -625,6 +625,12 @@ def train_at_1e_6(x, y, start, steps):
     return train_in_numpy(x, y, start, 1e-6, steps)
 
 
+@missed("13.4", "For n = 200 and x from 0.1 to 1.2 the", "above 2/λmax")
+def train_by_the_largest_number(x, y, start, steps):
+    matrix = numpy.vander(x, 4, increasing=True)
+    return train_in_numpy(x, y, start, 1 / (2 * matrix.T @ matrix).max(), steps)
+
+
 @missed("13.4", "it crawls")
 def train_too_slowly(x, y, start, steps):
     return train_in_numpy(x, y, start, 1e-8, steps)
@@ -718,6 +724,12 @@ def train_one_step_less(x, y, start, rate, steps):
     for _ in range(steps - 1):
         coefficients = coefficients - rate * slope(coefficients, x, y)
     return coefficients, cubic(coefficients, x)
+
+
+@missed("13.5", "The prediction is theirs to about", "all digits are wanted")
+def train_predicts_in_float32(x, y, start, rate, steps):
+    coefficients, predicted = train_predicts_again(x, y, start, rate, steps)
+    return coefficients, predicted.astype(numpy.float32)
 
 
 @missed("13.5", "The prediction is not theirs")
@@ -1117,7 +1129,7 @@ class TooManyTerms(FiveNumbers):
         return self.add_up(x, int(torch.randint(4, 8, ())))
 
 
-@missed("13.8", "never 0 extra terms")
+@missed("13.8", "the number of extra terms was never 0")
 class AlwaysTerms(FiveNumbers):
     def forward(self, x):
         return self.add_up(x, int(torch.randint(5, 7, ())))
