@@ -70,8 +70,6 @@ class Task:
         then one example, a tuple of numbers.
     follows_device : bool, default False
         The tensor returned must be on the device of the last input.
-    no_loop : bool, default False
-        The answer must make the same number of calls of torch for inputs of every size.
     """
 
     description: str
@@ -86,7 +84,6 @@ class Task:
     choices: tuple[str, ...] = ()
     accepts: Callable | None = None
     follows_device: bool = False
-    no_loop: bool = False
 
 
 def _vector(random):
@@ -406,7 +403,6 @@ TASKS = {
         inputs=_vector_and_degree,
         library="torch",
         as_array=True,
-        no_loop=True,
         hint="a column of shape (n, 1) and powers of shape (degree + 1,) give (n, degree + 1).",
         near_misses=(
             NearMiss(lambda x, degree: numpy.vander(x, degree + 1, increasing=True).T,
