@@ -71,6 +71,7 @@ def let_others_in():
     is needed. The disk itself is not changed.
     """
     needed = {ROOT, Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
+    needed -= {path for path in needed if needed & set(path.parents)}  # .venv comes with its course
     closed = {ancestor for path in needed for ancestor in path.parents
               if not ancestor.stat().st_mode & 0o001}
     if not closed:
