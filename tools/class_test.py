@@ -113,8 +113,10 @@ def learners(count):
         run("chpasswd", input="".join(f"{n}:{p}\n" for n, p in passwords.items()))
         yield passwords
     finally:
-        for name in passwords:
-            subprocess.run(["pkill", "-KILL", "-u", name], check=False, capture_output=True)
+        for process in psutil.process_iter(["username"]):
+            if process.info["username"] in passwords:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         time.sleep(1)
         for name in passwords:
             subprocess.run(["userdel", "--force", "--remove", name], check=False,
