@@ -35,8 +35,7 @@ COMMANDS = ("cat", "cksum", "cut", "dirname", "grep", "head", "id", "make", "mkd
             "sh", "tail", "tee", "touch")
 
 
-PYTHONS = (11, 12, 13, 14)  # 3.11 and so on: those whose packages are pinned
-PROVEN = (11, 13)  # those that the suite has been run with
+PYTHONS = (11, 12, 13, 14)  # 3.11 and so on: those that the suite has been run with
 SYSTEMS = (
     {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
     {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
@@ -122,9 +121,21 @@ class TestLists:
                                  for system in SYSTEMS for minor in PYTHONS))
         assert set(pins()) == everywhere
 
-    def test_every_proven_python_is_named(self):
-        named = re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["classifiers"]))
-        assert list(map(int, named)) == list(PROVEN)
+    def test_the_proven_pythons_are_named_alike_everywhere(self):
+        names = [f"3.{minor}" for minor in PYTHONS]
+        classifiers = "\n".join(PROJECT["classifiers"])
+        assert re.findall(r"Python :: (3\.\d+)", classifiers) == names
+        assert PROJECT["requires-python"] == f">={names[0]}"
+        script = (ROOT / "tools" / "setup.sh").read_text(encoding="utf-8")
+        assert "python3 python " + " ".join(f"python{name}" for name in names[::-1]) in script
+        for text in (script, (ROOT / "README.md").read_text(encoding="utf-8")):
+            assert re.findall(r"(3\.\d+) to (3\.\d+) are known", text) == [(names[0], names[-1])]
+        workflow = (ROOT / ".github" / "workflows" / "course.yml").read_text(encoding="utf-8")
+        jobs = yaml.safe_load(workflow)["jobs"]
+        assert jobs["linux"]["strategy"]["matrix"]["python"] == names
+        assert jobs["elsewhere"]["strategy"]["matrix"]["python"] == [names[0], names[-1]]
+        image = (ROOT / "class" / "Dockerfile").read_text(encoding="utf-8")
+        assert re.search(r"^FROM .*:python-(.*)$", image, re.MULTILINE)[1] in names
 
     @pytest.mark.parametrize("minor", PYTHONS)
     @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["platform_system"])
@@ -162,7 +173,7 @@ class TestLists:
         assert environment["name"] == PROJECT["name"]
         name, version = python.split("=")
         assert name == "python"
-        assert SpecifierSet(PROJECT["requires-python"]).contains(version)
+        assert int(version.removeprefix("3.")) in PYTHONS
         assert Requirement(pip).name == "pip"
         # The package itself, so what pyproject.toml lists, in the versions of constraints.txt.
         assert by_pip == {"pip": ["-c constraints.txt", "-e .", "notebook"]}

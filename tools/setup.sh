@@ -55,7 +55,7 @@ moved() {  # an environment does not work any more once its folder has another n
 
 choose_python() {  # sets $python, or explains why there is none
     old=
-    for python in ${PYTHON:-python3 python python3.13 python3.12 python3.11 python3.14}; do
+    for python in ${PYTHON:-python3 python python3.14 python3.13 python3.12 python3.11}; do
         found=$(version "$python") || continue
         recent_enough "$python" && return
         old="$old $python is $found."
@@ -155,7 +155,7 @@ why_pip_failed() {
     elif grep -q 'No matching distribution' "$log"; then
         explain "A package does not exist for Python $(version .venv/bin/python) on this system:" \
             "$(grep 'No matching distribution' "$log" | tail -n 1)" \
-            "Python 3.11 to 3.13 are known to work:  make $goal PYTHON=python3.12"
+            "Python 3.11 to 3.14 are known to work:  make $goal PYTHON=python3.12"
     else
         explain "pip stopped before it was done. Its last words:" \
             "$(grep -E '^ *(ERROR|error)' "$log" | tail -n 1)" \
