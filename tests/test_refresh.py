@@ -225,6 +225,15 @@ def test_a_slide_ends_where_the_next_cell_would_run_over_the_edge(refresh):
     assert refresh.slide_types(cells) == list(kinds)
 
 
+def test_a_slide_ends_by_what_is_stored_not_by_what_was_run(refresh):
+    frames = ["File /somewhere/torch/a.py:1\n" + "line\n" * 40, "Cell In[1], line 1", "its words"]
+    failed = new_output("error", ename="RuntimeError", evalue="", traceback=frames)
+    notebook = new_notebook(cells=[new_markdown_cell("## Section"),
+                                   new_code_cell("1 / 0", outputs=[failed])])
+    refresh.normalise(notebook)
+    assert "slideshow" not in notebook.cells[1].metadata
+
+
 def test_widgets_are_numbered_once_each(refresh):
     def view(model_id):
         return new_output("display_data", data={WIDGET_VIEW: {"model_id": model_id}})

@@ -176,9 +176,6 @@ def normalise(notebook):
     )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(lasting_metadata(cell))
-    for cell, kind in zip(notebook.cells, slide_types(notebook.cells), strict=True):
-        if kind != "-":
-            cell.metadata["slideshow"] = nbformat.from_dict({"slide_type": kind})
     checks = [cell for cell in code_cells(notebook) if "check" in tags(cell)]
     for number, cell in enumerate(checks, start=1):
         cell.metadata["nbgrader"] = nbformat.from_dict(one_mark(f"check-{number}"))
@@ -191,6 +188,10 @@ def normalise(notebook):
         for output in cell.outputs:
             if output.output_type == "error":
                 output.traceback = frames_of_the_notebook(output.traceback)
+    # At the end, for it depends on how long the outputs are that stay.
+    for cell, kind in zip(notebook.cells, slide_types(notebook.cells), strict=True):
+        if kind != "-":
+            cell.metadata["slideshow"] = nbformat.from_dict({"slide_type": kind})
 
 
 def lasting_metadata(cell):
