@@ -238,7 +238,7 @@ def _compare_gradients(passes, curve):
         *(Mistake(lambda run, at_zero=at_zero: run.upstream * numpy.heaviside(run.x, at_zero),
                   f"At exactly 0 backward returns {said}; a ReLU returns 0.",
                   "is 0 on the side that is kept or on the side that is cut?")
-          for at_zero, said in ((1, "1, as clamp does"), (0.5, "½")) if curve is CURVES["relu"]),
+          for at_zero, said in ((1, "1"), (0.5, "½")) if curve is CURVES["relu"]),
     ), f"Forward is right: it computes {curve.text}.", "backward does not return the derivative "
              "times the gradient from above", paper)
 
