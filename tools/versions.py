@@ -29,6 +29,7 @@ OF_THE_PROVEN = tuple(f"tests/test_setup.py::TestLists::test_{name}" for name in
     "everything_installed_here_is_pinned_to_what_runs",
     "nothing_is_pinned_in_vain",
     "other_systems_and_pythons_need_nothing_unpinned",
+    "binder_gets_the_notebook_that_goes_with_our_jupyterlab",
 ))
 
 
