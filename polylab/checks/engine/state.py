@@ -213,12 +213,15 @@ def _undo_setting(get, put):
 def default_device():
     """Return torch's default device; None if it is one that this machine does not have.
 
-    Torch looks by making a tensor there. Torch 2.6 asks None for its device once the default was
-    set to None, and raises AttributeError.
+    Torch looks by making a tensor there. Once the default was set to None, which is the CPU, torch
+    2.6 asks None for its device and raises AttributeError.
     """
+    torch = sys.modules["torch"]
     try:
-        return sys.modules["torch"].get_default_device()
-    except (AssertionError, AttributeError, RuntimeError):
+        return torch.get_default_device()
+    except AttributeError:
+        return torch.device("cpu")
+    except (AssertionError, RuntimeError):
         return None
 
 
