@@ -228,3 +228,14 @@ def run(page, item="Run All Cells"):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=item, exact=True).click()
     page.locator(".jp-InputPrompt", has_text="[*]").first.wait_for(state="detached")
+
+
+def drag_to_a_quarter(slider):
+    """Drag the handle of a slider from its middle to a quarter of its width."""
+    slider.scroll_into_view_if_needed()
+    box, mouse = slider.bounding_box(), slider.page.mouse
+    middle = box["y"] + box["height"] / 2
+    mouse.move(box["x"] + box["width"] / 2, middle)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] / 4, middle, steps=5)
+    mouse.up()

@@ -9,7 +9,7 @@ import re
 import numpy
 import pytest
 from live import wait_for
-from pages import CUT_OFF, drawn, stand_ins, violations, write_page
+from pages import CUT_OFF, drag_to_a_quarter, drawn, stand_ins, violations, write_page
 from playwright.sync_api import expect
 
 from polylab.lab import HandFit
@@ -121,14 +121,7 @@ def test_button_goes_on_while_it_is_held(fit):
 
 def test_slider_is_dragged(fit):
     fit.page.set_viewport_size({"width": 1280, "height": 800})
-    handle = slider(fit, "d")
-    handle.scroll_into_view_if_needed()
-    box = handle.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    fit.page.mouse.move(box["x"] + box["width"] / 2, middle)
-    fit.page.mouse.down()
-    fit.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=5)
-    fit.page.mouse.up()
+    drag_to_a_quarter(slider(fit, "d"))
     expect(field(fit, "d")).not_to_have_value("0")
     fit.page.wait_for_timeout(300)
     value = float(field(fit, "d").input_value().replace("−", "-"))

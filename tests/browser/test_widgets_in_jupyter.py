@@ -13,7 +13,7 @@ import re
 import numpy
 import pytest
 from live import wait_for
-from pages import CUT_OFF, assert_cubic_is_drawn, paint, run, violations
+from pages import CUT_OFF, assert_cubic_is_drawn, drag_to_a_quarter, paint, run, violations
 from playwright.sync_api import expect
 
 from polylab.lab import LearningRateLab
@@ -134,14 +134,7 @@ def test_button_goes_on_while_it_is_held(fit):
 
 @in_jupyterlab
 def test_slider_is_dragged(host, fit):
-    handle = slider(fit, "d")
-    handle.scroll_into_view_if_needed()
-    box = handle.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    fit.page.mouse.move(box["x"] + box["width"] / 2, middle)
-    fit.page.mouse.down()
-    fit.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=5)
-    fit.page.mouse.up()
+    drag_to_a_quarter(slider(fit, "d"))
 
     def is_a_quarter():
         value = float(field(fit, "d").input_value().replace("−", "-"))
